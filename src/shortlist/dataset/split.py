@@ -1,0 +1,88 @@
+"""Splits of a dataset into what may be learnt from and what is judged on: lazy views, nothing is copied."""
+
+from dataclasses import dataclass, replace
+
+import ibis
+
+from shortlist.dataset.dataset import Dataset
+from shortlist.errors import ConfigError, DataError
+from shortlist.moments import microseconds, moment, written
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two views of one dataset. `test.users` are those who have something to find in the test part."""
+
+    train: Dataset
+    test: Dataset
+
+
+def by_time(data: Dataset, test: str = "7d", at: str | int | None = None) -> Split:
+    """Everything before a moment to learn from, and the `test` duration that follows it to judge on.
+
+    Without `at`, the test part is the end of the data. Events after the test part are in neither. This is the split
+    that resembles use: nothing of the test can be seen from the train part, its `as_of` included.
+    """
+    length = microseconds(test)
+    start = data.as_of - length if at is None else moment(at)
+    split = Split(train=data.before(start), test=data.between(start, start + length))
+    if not _has_rows(split.train) or not _has_rows(split.test):
+        side = "before" if not _has_rows(split.train) else "in the test part from"
+        raise DataError(f"there are no events {side} {written(start)}: the data end before {written(data.as_of)}")
+    return split
+
+
+def last_n(data: Dataset, n: int = 1) -> Split:
+    """The last `n` events of each user to judge on; users with no more than `n` events stay wholly in train.
+
+    Of events at one moment, the one with the larger dense item id counts as later.
+    """
+    if n < 1:
+        raise ConfigError(f"last_n takes n of 1 or more, not {n}")
+    newest_first = ibis.window(group_by="user", order_by=[ibis.desc("timestamp"), ibis.desc("item")])
+    placed = data.events.mutate(
+        place=ibis.row_number().over(newest_first), length=ibis._.count().over(ibis.window(group_by="user"))
+    )
+    held_out = (placed.place < n) & (placed.length > n)
+    return _cut(data, placed, held_out, drop=("place", "length"))
+
+
+def by_user(data: Dataset, share: float = 0.1, seed: int = 0) -> Split:
+    """All events of a share of the users to judge on: users that the train part has never seen."""
+    return _cut(data, data.events, _drawn(data.events.user, _share(share), seed))
+
+
+def at_random(data: Dataset, share: float = 0.2, seed: int = 0) -> Split:
+    """A share of the (user, item) pairs to judge on; all events of a pair fall on the same side.
+
+    The order of time is ignored, so the train part may know what came after a test event: use `by_time` wherever
+    there is a clock.
+    """
+    e = data.events
+    return _cut(data, e, _drawn(e.user.cast("int64") * 2_654_435 + e.item.cast("int64") * 40_503, _share(share), seed))
+
+
+def _cut(data: Dataset, events: ibis.Table, held_out: ibis.Value, drop: tuple[str, ...] = ()) -> Split:
+    train, test = events.filter(~held_out).drop(*drop), events.filter(held_out).drop(*drop)
+    return Split(
+        train=replace(data, events=train),
+        test=replace(data, events=test, users=data.users.semi_join(test, "user")),
+    )
+
+
+def _drawn(number: ibis.Value, share: float, seed: int) -> ibis.Value:
+    """A reproducible draw by arithmetic, the same on every engine: two rounds of a multiplicative hash modulo 2³²."""
+    modulus = 2**32
+    mixed = (number.cast("int64") + seed % modulus * 97 + 12_345) % modulus * 1_664_525 % modulus
+    folded = (mixed + (mixed / 65_536).floor().cast("int64") * 40_503) % modulus * 69_069 % modulus
+    return (folded / 256).floor().cast("int64") % 65_536 < round(share * 65_536)
+
+
+def _share(share: float) -> float:
+    if not 0 < share < 1:
+        raise ConfigError(f"a share lies between 0 and 1, not {share}")
+    return share
+
+
+def _has_rows(data: Dataset) -> bool:
+    return data.engine.frame(data.events.limit(1).select("user")).height > 0

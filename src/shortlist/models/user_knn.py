@@ -1,0 +1,94 @@
+"""UserKNN: what people with a like history had lately.
+
+x(u, i) = √(h(u, i) · log(U/U_i)), h the fading count; sim(u, v) = cos(x(u), x(v))^sharpness for the nearest v;
+score(u, j) = Σ_v sim(u, v) · min(r(v, j), 2), r the fading count of v's recent events.
+Source: neighbourhoods of users (Resnick et al., CSCW 1994), inverse user frequency (Breese et al., UAI 1998).
+Differs: events fade, so likeness is of today; repeats are damped by the root and the cap.
+Cost: the sparse product of users with users, a block of users at a time.
+
+Shapes: U users, I items, B users of a block.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import ibis
+import numpy as np
+import polars as pl
+from pydantic import PositiveFloat, PositiveInt
+
+from shortlist.config import Config
+from shortlist.dataset import relations
+from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.views import beyond, sparse_matrix
+from shortlist.models.retrieval import USERS_AT_ONCE, Request, best_of_product
+from shortlist.moments import Duration, microseconds
+
+
+class UserKNN(Config):
+    """Recipe for what like-minded users had lately."""
+
+    kind: Literal["user_knn"] = "user_knn"
+    neighbours: PositiveInt = 200
+    """Users who speak for a user."""
+    half_life: Duration = "60d"
+    """Time after which an event counts half in how alike two users are."""
+    recent: Duration = "30d"
+    """Time after which an event of a neighbour counts half in what is answered."""
+    sharpness: PositiveFloat = 1.5
+    """Exponent of the likeness: the higher, the more the nearest alone speak."""
+
+    def fit(self, data: Dataset) -> "FittedUserKNN":
+        """Find the neighbours. Users without events, and unknown users, get nothing."""
+        h = data.engine.frame(_fading(data, self.half_life)).sort("user", "item")
+        users = beyond(h["user"])
+        shared = h.with_columns(log=(users / pl.len().over("item")).log())
+        weighed = shared.select("user", "item", score=(pl.col("score") * pl.col("log")).sqrt())
+        unit = weighed.with_columns(pl.col("score") / (pl.col("score") ** 2).sum().over("user").sqrt())
+        recent = data.engine.frame(_fading(data, self.recent)).select(
+            "user", "item", (pl.col("score") / relations.MICRO).clip(upper_bound=2)
+        )
+        return FittedUserKNN(
+            self,
+            neighbours=_nearest(unit.filter(pl.col("score").is_finite()), users, self.neighbours, self.sharpness),
+            recent=recent.filter(pl.col("score") > 1e-3).sort("user", "item"),
+        )
+
+
+@dataclass(frozen=True)
+class FittedUserKNN:
+    """Each user's `neighbours` (`user`, `via`, `score`) and everybody's `recent` items (`user`, `item`, `score`)."""
+
+    recipe: UserKNN
+    neighbours: pl.DataFrame
+    recent: pl.DataFrame
+
+    def retrieve(self, request: Request) -> pl.DataFrame:
+        """The neighbours' recent items, the user's own among them where neighbours have them too."""
+        return best_of_product(self.neighbours, self.recent.rename({"user": "via"}), request)
+
+
+def _fading(data: Dataset, half_life: str) -> ibis.Table:
+    return relations.decayed(data.events, as_of=data.as_of, half_life=microseconds(half_life))
+
+
+def _nearest(unit: pl.DataFrame, users: int, n: int, sharpness: float) -> pl.DataFrame:
+    x_UI = sparse_matrix(unit["user"], unit["item"], unit["score"], rows=users)
+    found = []
+    for start in range(0, users, USERS_AT_ONCE):
+        alike = (x_UI[start : start + USERS_AT_ONCE] @ x_UI.T).tocoo()
+        pairs = pl.DataFrame(
+            {
+                "user": (alike.row + start).astype(np.int32),
+                "via": alike.col.astype(np.int32),
+                "score": alike.data,
+            }
+        ).filter(pl.col("user") != pl.col("via"))
+        found.append(
+            pairs.filter(pl.col("score") >= pl.col("score").top_k(n).min().over("user"))
+            .sort(["user", "score", "via"], descending=[False, True, False])
+            .group_by("user", maintain_order=True)
+            .head(n)
+        )
+    nearest = pl.concat(found).with_columns(pl.col("score") ** sharpness)
+    return nearest.with_columns(pl.col("score") / pl.col("score").sum().over("user")).sort("user", "via")

@@ -1,0 +1,171 @@
+"""Features: what the ranker sees of a candidate, as of a moment.
+
+Six groups, each a table of its own that `Features.fit` computes from events before `data.as_of` alone:
+
+- user: how often and how regularly the user comes, and how much of it is repetition;
+- item: how wanted the item is, lately and on the whole, and how often those who had it have it again;
+- pair: how often, how recently and how regularly this user had this item;
+- attribute: the same for the user and the items that share an attribute's value;
+- source: who brought the candidate, at which rank and with which score;
+- list: how the candidate stands beside the best of its list.
+
+What never happened is missing, not zero: trees tell the two apart. Times are in days.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from shortlist.config import Config
+from shortlist.dataset import relations
+from shortlist.dataset.dataset import Dataset
+from shortlist.errors import ColumnError, nearest
+from shortlist.moments import DAY, Duration, microseconds
+
+KEYS = {"user": ("user",), "item": ("item",), "pair": ("user", "item")}
+
+
+class Features(Config):
+    """Recipe for what the ranker sees."""
+
+    attributes: tuple[str, ...] | None = None
+    """Columns of the items table by which users' habits are told; none named, all that group items."""
+    half_lives: tuple[Duration, ...] = ("7d", "30d", "60d", "365d")
+    """Ages at which an event counts half, one feature each."""
+    windows: tuple[Duration, ...] = ("7d", "28d", "91d")
+    """Spans before the moment in which events are counted, one feature each, the shortest first."""
+
+    habit_half_life: Duration = "60d"
+    """Age at which an event counts half in how much a user wants an attribute's value."""
+    habit_window: Duration = "28d"
+    """Span before the moment in which events with an attribute's value are counted."""
+
+    def fit(self, data: Dataset) -> "FeatureTables":
+        """The tables as of `data.as_of`. Attributes that the items do not have raise `ColumnError`."""
+        attributes = grouping_attributes(data) if self.attributes is None else self.attributes
+        for name in attributes:
+            if name not in data.items.columns:
+                raise ColumnError(f"features: the items have no column {name!r}{nearest(name, data.items.columns)}")
+        events = data.engine.keep(data.events.select("user", "item", "timestamp", "weight"))
+        spans = {"half_lives": _named(self.half_lives), "windows": _named(self.windows)}
+        habit = {"half_lives": _named([self.habit_half_life]), "windows": _named([self.habit_window])}
+        tables = {}
+        for group, keys in KEYS.items():
+            tables[group] = _days(data.engine.frame(relations.activity(events, as_of=data.as_of, keys=keys, **spans)))
+        visits = relations.visits_since(events, as_of=data.as_of)
+        tables["pair"] = tables["pair"].join(data.engine.frame(visits), on=["user", "item"])
+        tables |= _loyalty(tables["pair"])
+        for name in attributes:
+            valued = relations.with_attribute(events, data.items, on="item", column=name)
+            activity = relations.activity(valued, as_of=data.as_of, keys=("user", "value"), **habit)
+            tables[name] = _days(data.engine.frame(activity))
+        values = data.engine.frame(data.items.select("item", *attributes))
+        return FeatureTables(self, tuple(attributes), values, tables)
+
+
+@dataclass(frozen=True)
+class FeatureTables:
+    """The groups' tables as of one moment, and each item's `values` of the attributes."""
+
+    recipe: Features
+    attributes: tuple[str, ...]
+    values: pl.DataFrame
+    tables: Mapping[str, pl.DataFrame]
+
+    def of(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        """The candidates with every feature, in their order; lists (candidates of one user) must be whole.
+
+        Columns: those of `candidates`, then the features, named for their group.
+        """
+        rows = candidates
+        for group, keys in KEYS.items():
+            rows = rows.join(_prefixed(self.tables[group], keys, group), on=keys, how="left", maintain_order="left")
+        rows = rows.join(
+            _prefixed(self.tables["loyalty"], ("item",), "item"), on="item", how="left", maintain_order="left"
+        )
+        rows = rows.join(self.values, on="item", how="left", maintain_order="left")
+        for name in self.attributes:
+            table = _prefixed(self.tables[name], ("user", "value"), name).rename({"value": name})
+            rows = rows.join(table, on=["user", name], how="left", maintain_order="left")
+        rows = rows.drop(self.attributes)
+        rows = rows.with_columns(_combined(self.recipe, self.attributes))
+        return rows.with_columns(_beside_the_best(rows.columns))
+
+
+def grouping_attributes(data: Dataset) -> tuple[str, ...]:
+    """The columns of the items that put them into groups: text or whole numbers, 2 items a value or more on average.
+
+    Of two columns alike in what they tell, both stay: trees do not mind.
+    """
+    kinds = data.items.schema()
+    names = [
+        n
+        for n in data.items.columns
+        if n not in {"item", "item_id"} and (kinds[n].is_string() or kinds[n].is_integer())
+    ]
+    if not names:
+        return ()
+    counted = data.items.aggregate(
+        **{f"{n}_values": data.items[n].nunique() for n in names},
+        **{f"{n}_rows": data.items[n].count() for n in names},
+    )
+    counts = data.engine.frame(counted).row(0, named=True)
+    return tuple(n for n in names if 2 <= counts[f"{n}_values"] <= counts[f"{n}_rows"] / 2)
+
+
+def _named(durations: Iterable[str]) -> dict[str, int]:
+    return {duration: microseconds(duration) for duration in durations}
+
+
+def _days(table: pl.DataFrame) -> pl.DataFrame:
+    """Microseconds as days, micro-units as units, all but the keys in float32."""
+    days = [pl.col(n).cast(pl.Float32) / DAY for n in table.columns if n in {"since", "age", "interval"}]
+    units = [pl.col(n).cast(pl.Float32) / relations.MICRO for n in table.columns if n.startswith("fading_")]
+    counts = [pl.col(n).cast(pl.Float32) for n in table.columns if n in {"events", "times"} or n.startswith("events_")]
+    return table.with_columns(*days, *units, *counts)
+
+
+def _loyalty(pairs: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """From all pairs: for each item how many had it, again, and how far apart; for each user how much was had again."""
+    again = pl.col("times") > 1
+    span = (pl.col("age") - pl.col("since")).sum()
+    by_item = pairs.group_by("item").agg(
+        users=pl.len().cast(pl.Float32),
+        # Shrunk towards a twentieth by ten users, so that one buyer makes no certainty.
+        again=((again.sum() + 0.5) / (pl.len() + 10)).cast(pl.Float32),
+        cycle=(span / (pl.col("times") - 1).sum()).fill_nan(None).cast(pl.Float32),
+    )
+    by_user = pairs.group_by("user").agg(items=pl.len().cast(pl.Float32), again=again.mean().cast(pl.Float32))
+    return {"loyalty": by_item, "habits": by_user}
+
+
+def _prefixed(table: pl.DataFrame, keys: tuple[str, ...], group: str) -> pl.DataFrame:
+    return table.rename({name: f"{group}_{name}" for name in table.columns if name not in keys})
+
+
+def _combined(recipe: Features, attributes: tuple[str, ...]) -> list[pl.Expr]:
+    """Ratios that a tree would need many splits for."""
+    col = pl.col
+    shortest, longest, life = recipe.windows[0], recipe.windows[-1], recipe.habit_half_life
+    made = {
+        "pair_due": col("pair_since") / col("pair_interval"),
+        "pair_due_by_item": col("pair_since") / col("item_cycle"),
+        "pair_rate": col("pair_times") / (col("pair_visits_since_first") + 1),
+        "pair_visits_due": col("pair_visits_since") * col("pair_times") / (col("pair_visits_since_first") + 1),
+        "item_trend": (col(f"item_events_{shortest}") + 1) / (col(f"item_events_{longest}") + 1),
+    }
+    for half_life in recipe.half_lives:
+        made[f"pair_share_{half_life}"] = col(f"pair_fading_{half_life}") / col(f"user_fading_{half_life}")
+    for name in attributes:
+        wanted = col(f"{name}_fading_{life}")
+        made[f"{name}_due"] = col(f"{name}_since") / col(f"{name}_interval")
+        made[f"{name}_share"] = wanted / col(f"user_fading_{life}")
+        made[f"pair_share_of_{name}"] = col(f"pair_fading_{life}") / wanted
+    return [value.cast(pl.Float32).alias(name) for name, value in made.items()]
+
+
+def _beside_the_best(columns: list[str]) -> list[pl.Expr]:
+    """The source's scores beside the best of the list: as a share of it."""
+    scores = [name for name in columns if name.startswith("score_")]
+    return [(pl.col(n) / pl.col(n).max().over("user")).alias(f"{n}_to_best") for n in (*scores, "fused")]

@@ -1,0 +1,192 @@
+"""A fitted thing as a directory: JSON, Parquet and text; never pickle, never half-written.
+
+A fitted thing is a frozen dataclass whose fields are recipes, frames, numbers, texts, or other fitted things (alone, in
+a tuple, or in a dictionary by name). `write` puts every frame in a Parquet file and describes the rest in JSON; `read`
+builds an equal one.
+
+A stored directory is `manifest.json` beside one folder of contents that it names. The contents are written first and
+synced; then the manifest is replaced in one move. Whoever is killed before that move leaves the previous manifest and
+its contents as they were; what the dead left behind is swept by the next write.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import polars as pl
+
+from shortlist.config import Config, parse
+from shortlist.errors import StoreError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two writers at once are not told apart there
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT = 1
+"""Raised when a stored directory can no longer be read by the version before."""
+
+
+def write(folder: Path, thing: Any) -> dict[str, Any]:
+    """Writes the frames of a fitted thing under `folder` and gives the JSON description of it."""
+    return {"type": type(thing).__name__} | {
+        field.name: _written(folder / field.name, getattr(thing, field.name)) for field in fields(thing)
+    }
+
+
+def read(folder: Path, description: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
+    """The fitted thing that `write` described. `kinds` are the classes it may be made of, by name."""
+    name = str(description.get("type"))
+    if name not in kinds:
+        raise StoreError(f"{folder}: this version of Shortlist has no {name!r}; it was stored by another version")
+    values = {k: _read(folder / k, v, kinds) for k, v in description.items() if k != "type"}
+    expected = {field.name for field in fields(kinds[name])}
+    if set(values) != expected:
+        odd = ", ".join(sorted(set(values) ^ expected))
+        raise StoreError(f"{folder}: a stored {name!r} does not fit this version of Shortlist (differing: {odd})")
+    return kinds[name](**values)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """A folder to write contents into and a manifest to fill; both take the place of what stood at `path` at the end.
+
+    An exception, or a kill at any moment, leaves what stood there before. A second writer at the same path is refused,
+    and so is a path that holds something else than a stored directory.
+    """
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{str(path)!r} is a file: name a directory")
+    if (
+        path.is_dir()
+        and any(path.iterdir())
+        and not any(path.glob(".contents-*"))
+        and not (path / "manifest.json").exists()
+    ):
+        raise StoreError(f"{str(path)!r} holds other files: name an empty or a new directory, so that nothing is lost")
+    path.mkdir(parents=True, exist_ok=True)
+    with _only_writer(path):
+        contents = path / f".contents-{uuid4().hex[:12]}"
+        contents.mkdir()
+        manifest: dict[str, Any] = {"format": FORMAT, "contents": contents.name}
+        try:
+            yield contents, manifest
+            for file in contents.rglob("*"):
+                _synced(file)
+            aside = path / f".manifest-{contents.name}"
+            aside.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+            _synced(aside)
+            aside.replace(path / "manifest.json")
+            _synced(path)
+        finally:
+            _swept(path)
+
+
+def manifest(path: str | Path) -> dict[str, Any]:
+    """What the manifest of a stored directory says. Anything else at `path` raises `StoreError`."""
+    path = Path(path)
+    try:
+        told = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        stored_format, contents = told["format"], path / told["contents"]
+    except FileNotFoundError:
+        known = "there is no such directory" if not path.exists() else "it has no manifest.json"
+        raise StoreError(f"{str(path)!r} is not a stored run: {known}; `shortlist fit` makes one") from None
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError, NotADirectoryError) as error:
+        raise StoreError(f"{str(path)!r} is not a stored run: its manifest.json cannot be read ({error})") from None
+    if stored_format != FORMAT:
+        raise StoreError(
+            f"{str(path)!r} is stored in format {stored_format}; this version of Shortlist reads format {FORMAT}"
+        )
+    if contents.parent != path or not contents.is_dir():
+        raise StoreError(f"{str(path)!r} is damaged: the contents that its manifest names are not there")
+    return dict(told)
+
+
+def contents_of(path: str | Path) -> Path:
+    """The folder that holds the contents of a stored directory now."""
+    return Path(path) / str(manifest(path)["contents"])
+
+
+def _written(place: Path, value: Any) -> Any:
+    if isinstance(value, pl.DataFrame):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        value.write_parquet(place.with_name(place.name + ".parquet"), compression="zstd", row_group_size=100_000)
+        return {"frame": place.name + ".parquet"}
+    if isinstance(value, pl.Series):
+        return {"series": _written(place, value.to_frame())["frame"]}
+    if isinstance(value, Config):
+        return {"recipe": type(value).__name__, "values": value.model_dump(mode="json")}
+    if isinstance(value, str | int | float | bool | None):
+        return {"value": value}
+    if isinstance(value, tuple | list):
+        return {"tuple": [_written(place / str(i), v) for i, v in enumerate(value)]}
+    if is_dataclass(value):
+        return {"thing": write(place, value)}
+    if isinstance(value, Mapping):
+        return {"mapping": {str(k): _written(place / str(i), v) for i, (k, v) in enumerate(value.items())}}
+    raise TypeError(f"a {type(value).__name__} cannot be stored")
+
+
+def _read(place: Path, described: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
+    match described:
+        case {"frame": str(file)}:
+            return _frame(place.parent / Path(file).name)
+        case {"series": str(file)}:
+            return _frame(place.parent / Path(file).name).to_series()
+        case {"recipe": str(name), "values": dict(values)} if name in kinds:
+            return parse(kinds[name], values, where=str(place))
+        case {"value": value}:
+            return value
+        case {"tuple": list(parts)}:
+            return tuple(_read(place / str(i), part, kinds) for i, part in enumerate(parts))
+        case {"mapping": dict(parts)}:
+            return {k: _read(place / str(i), part, kinds) for i, (k, part) in enumerate(parts.items())}
+        case {"thing": dict(description)}:
+            return read(place, description, kinds)
+    raise StoreError(f"{place}: this version of Shortlist cannot read what is described there: {str(described)[:80]}")
+
+
+def _frame(file: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise StoreError(f"{file} is damaged or missing: {error}") from None
+
+
+@contextmanager
+def _only_writer(path: Path) -> Iterator[None]:
+    with (path / ".lock").open("w") as lock:
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise StoreError(
+                    f"another process is writing {str(path)!r}: wait for it, or name another directory"
+                ) from None
+        yield
+
+
+def _swept(path: Path) -> None:
+    """Removes every folder of contents that the manifest does not name; the writer's lock is held."""
+    try:
+        current = manifest(path)["contents"]
+    except StoreError:
+        current = None
+    for left in path.glob(".contents-*"):
+        if left.name != current:
+            shutil.rmtree(left, ignore_errors=True)
+    for left in path.glob(".manifest-*"):
+        left.unlink(missing_ok=True)
+
+
+def _synced(file: Path) -> None:
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,24 @@
+"""What the tests of several rooms share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REQUIRED = os.environ.get("SHORTLIST_REQUIRE_ALL") == "1"
+
+
+def absent(why: str) -> None:
+    """Skips a test whose real component is absent on this machine; where all are required, that is a failure."""
+    if REQUIRED:
+        pytest.fail(f"SHORTLIST_REQUIRE_ALL=1, but {why}")
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real data, from SHORTLIST_DATA."""
+    folder = Path(os.environ.get("SHORTLIST_DATA", "../shared/data"))
+    if not folder.is_dir():
+        absent(f"there is no real data at {str(folder)!r}: set SHORTLIST_DATA")
+    return folder

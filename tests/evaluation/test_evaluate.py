@@ -1,0 +1,182 @@
+"""Evaluations by hand, what must not change them, and what is refused."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shortlist.errors import ConfigError, DataError
+from shortlist.evaluation.evaluate import evaluate
+from shortlist.evaluation.metrics import PER_USER, Metric
+
+ALL = [f"{name}@3" for name in PER_USER]
+
+# User 1 took a and b, user 2 took c, user 3 took d; user 4 took nothing.
+TRUTH = pl.DataFrame({"user_id": [1, 1, 2, 3, 1], "item_id": ["a", "b", "c", "d", "a"]})
+LISTS = pl.DataFrame(
+    {
+        "user_id": [1, 1, 1, 2, 2, 4],
+        "item_id": ["a", "x", "b", "x", "c", "a"],
+        "rank": [1, 2, 3, 1, 2, 1],
+        "score": [0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
+    }
+)
+POPULAR = pl.DataFrame({"user_id": [1, 2, 3], "item_id": ["a", "a", "a"], "rank": [1, 1, 1]})
+
+
+def values(evaluation):
+    return dict(evaluation.table.select("metric", "value").iter_rows())
+
+
+def test_the_values_are_those_computed_by_hand():
+    found = evaluate(LISTS, TRUTH, ["map@3", "recall@3", "mrr@3", "hit_rate@1", "coverage@2"], catalogue=8)
+    assert values(found) == pytest.approx(
+        {
+            "map@3": ((1 + 2 / 3) / 2 + 1 / 2 + 0) / 3,
+            "recall@3": (1 + 1 + 0) / 3,
+            "mrr@3": (1 + 1 / 2 + 0) / 3,
+            "hit_rate@1": 1 / 3,
+            "coverage@2": 3 / 8,  # a, x, c
+        }
+    )
+    assert (found.users, found.users_without_list, found.users_without_truth) == (3, 1, 1)
+
+
+def test_the_table_of_users_has_the_values_of_each():
+    found = evaluate(LISTS, TRUTH, ["recall@1", "coverage@1"], catalogue=4).per_user
+    assert found.to_dict(as_series=False) == {"user_id": [1, 2, 3], "recall@1": [0.5, 0.0, 0.0]}
+
+
+def test_baselines_stand_in_the_table_and_differences_beside_them():
+    found = evaluate(LISTS, TRUTH, ["recall@3", "coverage@3"], against={"popular": POPULAR}, catalogue=4, name="ours")
+    assert found.table.select("model", "metric").rows() == [
+        ("ours", "recall@3"),
+        ("ours", "coverage@3"),
+        ("popular", "recall@3"),
+        ("popular", "coverage@3"),
+    ]
+    recall, coverage = found.differences.to_dicts()
+    assert (recall["model"], recall["baseline"], recall["metric"]) == ("ours", "popular", "recall@3")
+    assert recall["difference"] == pytest.approx((1 / 2 + 1 + 0) / 3)
+    assert recall["low"] <= recall["difference"] <= recall["high"]
+    assert coverage["difference"] == (4 - 1) / 4
+
+
+def test_lists_against_themselves_differ_by_exactly_nothing():
+    found = evaluate(LISTS, TRUTH, ALL, against={"same": LISTS.reverse()}).differences
+    assert found.select("difference", "low", "high").sum().row(0) == (0.0, 0.0, 0.0)
+    assert found["high"].abs().max() == 0.0
+
+
+def test_coverage_has_no_interval():
+    found = evaluate(LISTS, TRUTH, ["coverage@3"], catalogue=4)
+    assert found.table.row(0) == ("model", "coverage@3", 1.0, None, None)
+
+
+def test_the_interval_is_that_of_a_slow_bootstrap():
+    generator = np.random.default_rng(0)
+    users = 300
+    truth = pl.DataFrame({"user_id": range(users), "item_id": 1})
+    lists = pl.DataFrame({"user_id": range(users), "item_id": generator.random(users) < 0.3, "rank": 1})
+    found = evaluate(lists.with_columns(pl.col("item_id").cast(pl.Int64)), truth, ["recall@1"], draws=4000).table
+    hits = lists["item_id"].to_numpy()
+    slow = [hits[generator.integers(0, users, users)].mean() for _ in range(4000)]
+    assert found.row(0)[3:] == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.007)
+
+
+def test_the_same_seed_gives_the_same_evaluation_and_another_seed_other_draws():
+    first, again, other = (evaluate(LISTS, TRUTH, ALL, draws=37, seed=seed) for seed in (1, 1, 2))
+    assert first.to_dict() == again.to_dict()
+    assert first.table["value"].equals(other.table["value"])
+    assert not first.table["low"].equals(other.table["low"])
+
+
+@st.composite
+def worlds(draw):
+    users, items = st.integers(0, 5), st.integers(0, 9)
+    truth = draw(st.lists(st.tuples(users, items), min_size=1, max_size=15))
+    chosen = draw(st.dictionaries(users, st.lists(items, unique=True, min_size=1, max_size=5), min_size=1))
+    rows = [(user, item, rank) for user, its in chosen.items() for rank, item in enumerate(its, start=1)]
+    lists = pl.DataFrame(rows, schema=["user_id", "item_id", "rank"], orient="row")
+    return lists, pl.DataFrame(truth, schema=["user_id", "item_id"], orient="row")
+
+
+@settings(deadline=None, max_examples=30)
+@given(worlds(), st.randoms(use_true_random=False))
+def test_neither_the_order_of_rows_nor_the_names_of_ids_matter(world, chance):
+    lists, truth = world
+    expected = values(evaluate(lists, truth, ALL, draws=1))
+    shuffled = [frame[chance.sample(range(frame.height), frame.height)] for frame in world]
+    assert values(evaluate(*shuffled, ALL, draws=1)) == expected
+    names = chance.sample(range(-100, 100), 10)
+    renamed = [
+        frame.with_columns(pl.col("user_id", "item_id").replace_strict(dict(enumerate(names)))) for frame in world
+    ]
+    assert values(evaluate(*renamed, ALL, draws=1)) == pytest.approx(expected, abs=1e-12)
+    worded = [frame.with_columns(pl.col("user_id", "item_id").cast(pl.String)) for frame in world]
+    assert values(evaluate(*worded, ALL, draws=1)) == pytest.approx(expected, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=30)
+@given(worlds())
+def test_every_value_lies_between_0_and_1_and_no_interval_is_upside_down(world):
+    table = evaluate(*world, ALL, draws=50).table
+    assert table["value"].is_between(0, 1 + 1e-12).all()
+    assert (table["low"] <= table["high"] + 1e-12).all()
+
+
+def test_it_renders_as_a_table_and_goes_into_json():
+    found = evaluate(LISTS, TRUTH, ["map@3", "coverage@3"], against={"popular": POPULAR}, catalogue=4, seed=5)
+    told = str(found)
+    assert "3 users judged, 1 of them without a list; 1 users without truth left out" in told
+    assert told.splitlines()[-3].split() == [
+        "model",
+        "baseline",
+        "metric",
+        "difference",
+        "95",
+        "%",
+        "interval",
+    ]
+    back = json.loads(json.dumps(found.to_dict()))
+    assert back["seed"] == 5
+    assert back["table"][1] == {
+        "model": "model",
+        "metric": "coverage@3",
+        "value": 1.0,
+        "low": None,
+        "high": None,
+    }
+    assert [row["metric"] for row in back["differences"]] == ["map@3", "coverage@3"]
+
+
+def test_coverage_asks_for_the_catalogue():
+    with pytest.raises(ConfigError, match=r"coverage@3 needs the number of items .* catalogue="):
+        evaluate(LISTS, TRUTH, [Metric("coverage", 3)])
+
+
+def test_a_catalogue_smaller_than_what_is_shown_is_refused():
+    with pytest.raises(DataError, match="show 4 different items, but catalogue=2"):
+        evaluate(LISTS, TRUTH, ["coverage@3"], catalogue=2)
+
+
+def test_a_baseline_is_named_where_its_lists_are_wrong():
+    with pytest.raises(DataError, match="lists of 'popular' shows item 'a' twice"):
+        evaluate(
+            LISTS,
+            TRUTH,
+            ["map@3"],
+            against={"popular": POPULAR.with_columns(user_id=1, rank=pl.Series([1, 2, 3]))},
+        )
+
+
+def test_two_models_of_one_name_no_draws_and_no_metric_are_refused():
+    with pytest.raises(ConfigError, match="two models are called 'model'"):
+        evaluate(LISTS, TRUTH, ["map@3"], against={"model": POPULAR})
+    with pytest.raises(ConfigError, match="0 draws"):
+        evaluate(LISTS, TRUTH, ["map@3"], draws=0)
+    with pytest.raises(ConfigError, match="no metric"):
+        evaluate(LISTS, TRUTH, [])
