@@ -9,20 +9,32 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from shortlist.errors import ConfigError, nearest
 
 C = TypeVar("C", bound="Config")
+NONE = "none"
+"""How TOML, which has no null, says that an option with a default is to be none at all: `window = "none"`."""
 
 
 class Config(BaseModel):
     """A frozen, typed description. Equal descriptions compare equal and hash alike."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_none(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        return {k: None if v == NONE and _none_is_meant(cls.model_fields.get(k)) else v for k, v in values.items()}
 
 
 def parse(kind: type[C], values: Mapping[str, Any], *, where: str = "the settings") -> C:
@@ -52,8 +64,11 @@ def read_toml(kind: type[C], path: str | Path, overrides: Iterable[str] = ()) ->
 
 
 def to_toml(config: Config) -> str:
-    """The description as TOML, defaults written out; `read_toml` gives back an equal one."""
-    return tomli_w.dumps(_without_none(config.model_dump(mode="json")))
+    """The description as TOML, defaults written out; `read_toml` gives back an equal one.
+
+    What is none by default is left out; what is none though its default is something is written as `"none"`.
+    """
+    return tomli_w.dumps(_written(config))
 
 
 def json_schema(kind: type[Config]) -> str:
@@ -63,7 +78,7 @@ def json_schema(kind: type[Config]) -> str:
 
 def overridden(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     """`values` with each `path=value` put in; a value is read as TOML where it is TOML, else as text."""
-    changed: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    changed: dict[str, Any] = _plain(values)
     for override in overrides:
         path, equals, text = override.partition("=")
         if not equals or not path.strip():
@@ -88,23 +103,42 @@ def _step(place: Any, name: str, override: str) -> Any:
 
 def _index(place: list[Any], name: str, override: str) -> int:
     if not name.isdecimal() or int(name) >= len(place):
-        raise ConfigError(f"override {override!r}: the list has places 0 to {len(place) - 1}, not {name!r}")
+        raise ConfigError(
+            f"override {override!r}: the list has {len(place)} places, counted from 0, and none is {name!r}"
+        )
     return int(name)
 
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return _plain(tomllib.loads(f"value = {text}")["value"])
     except tomllib.TOMLDecodeError:
         return text
 
 
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _without_none(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list):
-        return [_without_none(v) for v in value]
-    return value
+def _plain(value: Any) -> Any:
+    """A copy in which dates and times are text, as a description takes them."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, Config):
+        parts = {name: (getattr(value, name), field) for name, field in type(value).model_fields.items()}
+        return {
+            name: NONE if part is None else _written(part)
+            for name, (part, field) in parts.items()
+            if part is not None or field.default is not None
+        }
+    if isinstance(value, Mapping):
+        return {k: _written(v) for k, v in value.items() if v is not None}
+    return [_written(v) for v in value] if isinstance(value, tuple | list) else to_jsonable_python(value)
+
+
+def _none_is_meant(field: FieldInfo | None) -> bool:
+    """Whether the text "none" stands for none in a field: not where that may be any text, such as a column's name."""
+    if field is None or NoneType not in get_args(field.annotation):
+        return False
+    return field.default is not None or str not in get_args(field.annotation)
 
 
 def _explained(error: ValidationError, kind: type[BaseModel]) -> Iterable[str]:

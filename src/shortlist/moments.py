@@ -22,15 +22,15 @@ _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d|w)\s*", re.IGNORE
 def microseconds(duration: str) -> int:
     """The length of a duration such as `"7d"`, `"36h"`, `"1.5w"`. Units: us, ms, s, min, h, d, w.
 
-    A text that is no duration, and one of length zero, raise `ConfigError`.
+    A text that is no duration, one of length zero, and one beyond all calendars raise `ConfigError`.
     """
     match = _DURATION.fullmatch(duration)
-    length = round(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
-    if length <= 0:
+    length = float(match[1]) * _UNITS[match[2].lower()] if match else 0.0
+    if not 0.5 < length < 2**62:
         raise ConfigError(
             f"{duration!r} is not a duration: write a number above zero and a unit, such as '7d' or '36h'"
         )
-    return length
+    return round(length)
 
 
 def moment(when: str | date | datetime | int) -> int:
@@ -38,8 +38,8 @@ def moment(when: str | date | datetime | int) -> int:
 
     A time without a zone is taken as UTC. A text that is no time raises `ConfigError`.
     """
-    if isinstance(when, int):
-        return when
+    if not isinstance(when, str | date):
+        return int(when)
     if isinstance(when, str):
         try:
             when = datetime.fromisoformat(when.strip())

@@ -1,7 +1,7 @@
 """Pipeline: retrieve candidates cheaply, rank them carefully. This file is the flow, on one screen."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from shortlist import models, store
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.ids import IdMap
+from shortlist.errors import ConfigError, StoreError
 from shortlist.models import AnyRetriever, source_names
 from shortlist.models.retrieval import Request, Retriever
 from shortlist.moments import Duration, microseconds, written
@@ -33,13 +34,13 @@ class Pipeline(Config):
     """Recipe: retrievers, and a ranker that learns from past slices how their candidates turned out."""
 
     retrievers: tuple[AnyRetriever, ...] = Field(min_length=1)
-    """Where candidates come from; their order settles nothing."""
+    """Where candidates come from; among equals the first named counts."""
     ranker: LambdaMART | None = None
     """Learns the order of the candidates; without one, reciprocal-rank fusion orders them."""
     features: Features = Features()
     """What the ranker sees of a candidate."""
-    candidates: PositiveInt = 500
-    """Candidates kept for each user."""
+    candidates: int = Field(500, ge=1, le=10_000)
+    """Candidates kept for each user: no list is longer."""
     horizon: Duration = "7d"
     """How far ahead the ranker learns to look."""
     slices: PositiveInt = 8
@@ -126,12 +127,15 @@ class FittedPipeline:
         """The best `k` items for each user: `user_id`, `item_id` (the caller's), `rank` (from 1), `score`, `source`.
 
         `users` are ids, or a table with a column `user_id`; each is answered once, in the order given. `filter_seen`
-        leaves out what the user had before (None: as was fitted), `exclude` (a table of `user_id`, `item_id`) leaves out
-        pairs, `candidates` are the only items allowed; ids in these two that nobody knows change nothing. A
-        user who is not known gets what the retrievers have for strangers; where they have nothing, and where nothing is
-        left, the list is shorter than `k` or empty. `source` is the retriever that placed the item best.
+        leaves out what the user had before (None: as was fitted), `exclude` (a table of `user_id`, `item_id`) pairs;
+        `candidates` are the only items allowed; ids in these two that nobody knows change nothing. A user who is not
+        known gets what the retrievers have for strangers; where they have nothing, and where nothing is left, the list
+        is shorter than `k` or empty. `source` is the retriever that placed the item best.
         """
+        if not 1 <= k <= self.recipe.candidates:
+            raise ConfigError(f"k={k}: a list has 1 to {self.recipe.candidates} items, as many as there are candidates")
         asked = ids_of(users, "user_id").unique(maintain_order=True)
+        asked = asked.cast(self.user_ids.ids.dtype) if asked.dtype == pl.Null else asked
         numbers = self.user_ids.numbers(asked)
         # Strangers get numbers beyond all that are known, so that each keeps a list of their own.
         strangers = numbers < 0
@@ -158,9 +162,10 @@ class FittedPipeline:
         allowed: np.ndarray | None = None,
     ) -> pl.DataFrame:
         """What the ranker is shown for dense `users`: `gather`'s columns, and the features where there is a ranker."""
-        if self.recipe.filter_seen if filter_seen is None else filter_seen:
-            exclude = self.seen if exclude is None else pl.concat([self.seen, exclude]).unique()
         request = Request(users, self.recipe.candidates, exclude, allowed)
+        if self.recipe.filter_seen if filter_seen is None else filter_seen:
+            seen = self.seen.join(request.user_frame, on="user", how="semi")
+            request = replace(request, exclude=seen if exclude is None else pl.concat([seen, exclude]).unique())
         rows = gather(self.retrievers, request, depth=self.recipe.candidates)
         return rows if self.features is None else self.features.of(rows)
 
@@ -183,17 +188,17 @@ class FittedPipeline:
     def _pairs(self, pairs: Any, asked: pl.Series, numbers: np.ndarray) -> pl.DataFrame:
         """Pairs in the caller's ids as dense `user`, `item`, for those who were asked for."""
         frame = columns_of(pairs, ("user_id", "item_id"), "exclude")
-        known = pl.DataFrame({"user_id": asked, "user": numbers})
-        dense = frame.with_columns(
-            item=self.item_ids.numbers(frame["item_id"]), user_id=frame["user_id"].cast(asked.dtype)
-        )
-        return dense.join(known, on="user_id").select("user", "item").unique()
+        places = IdMap(asked).numbers(frame["user_id"])
+        items = self.item_ids.numbers(frame["item_id"])
+        return pl.DataFrame({"user": numbers[places[places >= 0]], "item": items[places >= 0]}).unique()
 
 
 def load(path: str | Path) -> FittedPipeline:
     """The pipeline stored in a directory by `save` or `shortlist fit`; it answers as the one that was stored did."""
-    contents = store.contents_of(path)
-    pipeline: FittedPipeline = store.read(contents / "pipeline", store.manifest(path)["pipeline"], _KINDS)
+    told = store.manifest(path)
+    if "pipeline" not in told:
+        raise StoreError(f"{str(path)!r} holds no pipeline: it was stored by something else")
+    pipeline: FittedPipeline = store.read(Path(path) / told["contents"] / "pipeline", told["pipeline"], _KINDS)
     return pipeline
 
 

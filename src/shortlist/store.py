@@ -22,7 +22,7 @@ from uuid import uuid4
 import polars as pl
 
 from shortlist.config import Config, parse
-from shortlist.errors import StoreError
+from shortlist.errors import ConfigError, StoreError
 
 try:
     import fcntl
@@ -31,6 +31,8 @@ except ImportError:  # Windows: two writers at once are not told apart there
 
 FORMAT = 1
 """Raised when a stored directory can no longer be read by the version before."""
+
+_CONTENTS, _ASIDE, _LOCK = ".contents-", ".manifest-", ".lock"
 
 
 def write(folder: Path, thing: Any) -> dict[str, Any]:
@@ -62,23 +64,18 @@ def replacing(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """
     if path.exists() and not path.is_dir():
         raise StoreError(f"{str(path)!r} is a file: name a directory")
-    if (
-        path.is_dir()
-        and any(path.iterdir())
-        and not any(path.glob(".contents-*"))
-        and not (path / "manifest.json").exists()
-    ):
+    if path.is_dir() and not _is_ours(path):
         raise StoreError(f"{str(path)!r} holds other files: name an empty or a new directory, so that nothing is lost")
     path.mkdir(parents=True, exist_ok=True)
     with _only_writer(path):
-        contents = path / f".contents-{uuid4().hex[:12]}"
+        contents = path / f"{_CONTENTS}{uuid4().hex[:12]}"
         contents.mkdir()
         manifest: dict[str, Any] = {"format": FORMAT, "contents": contents.name}
         try:
             yield contents, manifest
-            for file in contents.rglob("*"):
+            for file in (contents, *contents.rglob("*")):
                 _synced(file)
-            aside = path / f".manifest-{contents.name}"
+            aside = path / f"{_ASIDE}{contents.name}"
             aside.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
             _synced(aside)
             aside.replace(path / "manifest.json")
@@ -91,25 +88,43 @@ def manifest(path: str | Path) -> dict[str, Any]:
     """What the manifest of a stored directory says. Anything else at `path` raises `StoreError`."""
     path = Path(path)
     try:
-        told = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        stored_format, contents = told["format"], path / told["contents"]
+        told = _told(path)
     except FileNotFoundError:
         known = "there is no such directory" if not path.exists() else "it has no manifest.json"
         raise StoreError(f"{str(path)!r} is not a stored run: {known}; `shortlist fit` makes one") from None
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError, NotADirectoryError) as error:
+    except (OSError, ValueError) as error:
         raise StoreError(f"{str(path)!r} is not a stored run: its manifest.json cannot be read ({error})") from None
-    if stored_format != FORMAT:
+    if told["format"] != FORMAT:
         raise StoreError(
-            f"{str(path)!r} is stored in format {stored_format}; this version of Shortlist reads format {FORMAT}"
+            f"{str(path)!r} is stored in format {told['format']}; this version of Shortlist reads format {FORMAT}"
         )
-    if contents.parent != path or not contents.is_dir():
+    contents = str(told["contents"])
+    if not (contents.startswith(_CONTENTS) and (path / contents).is_dir() and Path(contents).name == contents):
         raise StoreError(f"{str(path)!r} is damaged: the contents that its manifest names are not there")
-    return dict(told)
+    return told
 
 
 def contents_of(path: str | Path) -> Path:
     """The folder that holds the contents of a stored directory now."""
     return Path(path) / str(manifest(path)["contents"])
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What a manifest of any format says; one that says nothing of the kind raises `ValueError`."""
+    told = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    if not (isinstance(told, dict) and {"format", "contents"} <= told.keys()):
+        raise ValueError("it names no format and no contents")
+    return told
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a directory is empty, is stored by us, or holds nothing but what a killed writer left."""
+    if (path / "manifest.json").exists():
+        try:
+            return bool(_told(path))
+        except (OSError, ValueError):
+            return False
+    return all(left.name == _LOCK or left.name.startswith((_CONTENTS, _ASIDE)) for left in path.iterdir())
 
 
 def _written(place: Path, value: Any) -> Any:
@@ -139,7 +154,7 @@ def _read(place: Path, described: Mapping[str, Any], kinds: Mapping[str, type]) 
         case {"series": str(file)}:
             return _frame(place.parent / Path(file).name).to_series()
         case {"recipe": str(name), "values": dict(values)} if name in kinds:
-            return parse(kinds[name], values, where=str(place))
+            return _recipe(place, kinds[name], values)
         case {"value": value}:
             return value
         case {"tuple": list(parts)}:
@@ -151,6 +166,15 @@ def _read(place: Path, described: Mapping[str, Any], kinds: Mapping[str, type]) 
     raise StoreError(f"{place}: this version of Shortlist cannot read what is described there: {str(described)[:80]}")
 
 
+def _recipe(place: Path, kind: type, values: Mapping[str, Any]) -> Config:
+    if not issubclass(kind, Config):
+        raise StoreError(f"{place}: {kind.__name__!r} is not a recipe")
+    try:
+        return parse(kind, values, where=str(place))
+    except ConfigError as error:
+        raise StoreError(f"{error}\nit was stored by another version of Shortlist, or damaged since") from None
+
+
 def _frame(file: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(file)
@@ -160,7 +184,7 @@ def _frame(file: Path) -> pl.DataFrame:
 
 @contextmanager
 def _only_writer(path: Path) -> Iterator[None]:
-    with (path / ".lock").open("w") as lock:
+    with (path / _LOCK).open("w") as lock:
         if fcntl is not None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -174,13 +198,13 @@ def _only_writer(path: Path) -> Iterator[None]:
 def _swept(path: Path) -> None:
     """Removes every folder of contents that the manifest does not name; the writer's lock is held."""
     try:
-        current = manifest(path)["contents"]
-    except StoreError:
-        current = None
-    for left in path.glob(".contents-*"):
+        current = str(_told(path)["contents"])
+    except FileNotFoundError:
+        current = ""
+    for left in path.glob(f"{_CONTENTS}*"):
         if left.name != current:
             shutil.rmtree(left, ignore_errors=True)
-    for left in path.glob(".manifest-*"):
+    for left in path.glob(f"{_ASIDE}*"):
         left.unlink(missing_ok=True)
 
 

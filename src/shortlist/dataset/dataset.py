@@ -7,6 +7,7 @@ from typing import Any
 import ibis
 import polars as pl
 
+from shortlist.dataset import relations
 from shortlist.dataset.ids import IdMap, dense_ids
 from shortlist.errors import DataError
 from shortlist.moments import written
@@ -85,10 +86,13 @@ class Dataset:
 
     def fingerprint(self) -> dict[str, int]:
         """Numbers that change when the events do: rows, users, items, and a checksum that knows no order of rows."""
-        e = self.events
+        e, prime = self.events, 2_147_483_647
+        weight = (e.weight * relations.MICRO).round().cast("int64") % prime
         mixed = (
-            e.user.cast("int64") * 1_000_003 + e.item.cast("int64") * 10_007 + e.timestamp % 2_147_483_647
-        ) % 2_147_483_647
+            e.user.cast("int64") * 1_000_003 + e.item.cast("int64") * 10_007 + e.timestamp % prime + weight * 101
+        ) % prime
+        # Squared, so that two events that swap an item, a time or a weight are not the same as before.
+        mixed = mixed * mixed % prime
         counted = e.aggregate(
             events=e.count(),
             users=e.user.nunique(),
@@ -98,20 +102,27 @@ class Dataset:
         return {name: int(value or 0) for name, value in self.engine.frame(counted).row(0, named=True).items()}
 
 
+_CLOCK = ("timestamp", "weight")
+
+
 def _dense(engine: Engine, checked: Mapping[str, Checked]) -> Dataset:
     events = checked["events"].table
     if "timestamp" not in events.columns:
         events = events.mutate(timestamp=ibis.literal(0, type="int64"))
     user_ids, user_table = _known(engine, "user", events, checked.get("users"))
     item_ids, item_table = _known(engine, "item", events, checked.get("items"))
-    rest = [name for name in events.columns if name not in {"user_id", "item_id", "user", "item"}]
+    other = [name for name in events.columns if name not in {"user_id", "item_id", "user", "item", *_CLOCK}]
+    rest = [*_CLOCK, *other]
     dense = (
-        events.inner_join(user_table.select("user", "user_id"), "user_id")
+        events.select("user_id", "item_id", *rest)
+        .inner_join(user_table.select("user", "user_id"), "user_id")
         .inner_join(item_table.select("item", "item_id"), "item_id")
         .select("user", "item", *rest)
     )
     # Sorted by user and time, so that histories are slices and a block of users is a run of row groups.
     kept = engine.keep(dense.order_by(["user", "timestamp", "item"]))
+    # DuckDB writes a literal 1.0 as a decimal and 0 as an int32, whatever Ibis calls them: only now can they be cast.
+    kept = kept.mutate(timestamp=kept.timestamp.cast("int64"), weight=kept.weight.cast("float64"))
     newest = engine.frame(kept.aggregate(newest=kept.timestamp.max()))["newest"][0]
     return Dataset(
         engine=engine,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
+import ibis.expr.datatypes as dt
 import numpy as np
 import polars as pl
 
@@ -31,7 +32,7 @@ class IdMap:
 
         Ids of another type than the known ones (text for integers, say) raise `DataError`: they would all be unknown.
         """
-        given = ids if isinstance(ids, pl.Series) else pl.Series(self.name, list(ids))
+        given = ids if isinstance(ids, pl.Series) else self._series(list(ids))
         if given.dtype != self.ids.dtype:
             given = self._as_known(given)
         known = pl.DataFrame({"id": self.ids, "number": np.arange(len(self.ids), dtype=np.int32)})
@@ -41,6 +42,12 @@ class IdMap:
     def originals(self, numbers: np.ndarray | pl.Series) -> pl.Series:
         """The caller's own id for each dense number."""
         return self.ids.gather(pl.Series(numbers))
+
+    def _series(self, ids: list[Any]) -> pl.Series:
+        try:
+            return pl.Series(self.name, ids)
+        except (TypeError, OverflowError, pl.exceptions.PolarsError):
+            raise DataError(f"{self.name}: ids of one type are needed, not {str(ids)[:80]}") from None
 
     def _as_known(self, given: pl.Series) -> pl.Series:
         both_integer = given.dtype.is_integer() and self.ids.dtype.is_integer()
@@ -56,13 +63,24 @@ def dense_ids(engine: Engine, name: str, tables: Iterable[ibis.Table]) -> tuple[
     """The ids in the column `name` of all `tables`, as an `IdMap` and as a table (`name`, `number`) on the engine.
 
     Numbers follow the order of the ids, so the same ids give the same numbers on every engine and in every run.
+    Integers of different width are widened; tables whose ids are otherwise of different type raise `DataError`.
     """
-    every = (
-        ibis.union(*(table.select(name) for table in tables), distinct=True)
-        if len(tables := list(tables)) > 1
-        else tables[0].select(name).distinct()
-    )
+    columns = [table.select(name) for table in tables]
+    kind = _common_type(name, [column.schema()[name] for column in columns])
+    columns = [column.select(column[name].cast(kind).name(name)) for column in columns]
+    every = ibis.union(*columns, distinct=True) if len(columns) > 1 else columns[0].distinct()
     numbered = every.order_by(name).mutate(number=ibis.row_number().over(order_by=name).cast("int32"))
     kept = engine.keep(numbered)
     ids = engine.frame(kept.order_by("number").select(name))[name]
     return IdMap(ids), kept
+
+
+def _common_type(name: str, kinds: list[dt.DataType]) -> dt.DataType:
+    plain = {kind.copy(nullable=True) for kind in kinds}
+    # No integer type holds every unsigned 64-bit number and the negative ones too.
+    if len(plain) > 1 and all(kind.is_integer() for kind in plain) and dt.uint64 not in plain:
+        return dt.int64
+    if len(plain) > 1:
+        told = " but ".join(dict.fromkeys(str(kind) for kind in kinds))
+        raise DataError(f"{name} is {told} in the tables given: make it one type in the events and in its own table")
+    return plain.pop()

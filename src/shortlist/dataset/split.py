@@ -7,6 +7,7 @@ import ibis
 from shortlist.dataset.dataset import Dataset
 from shortlist.errors import ConfigError, DataError
 from shortlist.moments import microseconds, moment, written
+from shortlist.seeds import Seeds
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ def last_n(data: Dataset, n: int = 1) -> Split:
     if n < 1:
         raise ConfigError(f"last_n takes n of 1 or more, not {n}")
     newest_first = ibis.window(group_by="user", order_by=[ibis.desc("timestamp"), ibis.desc("item")])
+    # Long names, so that no column of the events is hidden.
+    place, length = "last_n place", "last_n length"
     placed = data.events.mutate(
-        place=ibis.row_number().over(newest_first), length=ibis._.count().over(ibis.window(group_by="user"))
+        **{place: ibis.row_number().over(newest_first), length: ibis._.count().over(ibis.window(group_by="user"))}
     )
-    held_out = (placed.place < n) & (placed.length > n)
-    return _cut(data, placed, held_out, drop=("place", "length"))
+    return _cut(data, placed, (placed[place] < n) & (placed[length] > n), drop=(place, length))
 
 
 def by_user(data: Dataset, share: float = 0.1, seed: int = 0) -> Split:
@@ -71,11 +73,16 @@ def _cut(data: Dataset, events: ibis.Table, held_out: ibis.Value, drop: tuple[st
 
 
 def _drawn(number: ibis.Value, share: float, seed: int) -> ibis.Value:
-    """A reproducible draw by arithmetic, the same on every engine: two rounds of a multiplicative hash modulo 2³²."""
-    modulus = 2**32
-    mixed = (number.cast("int64") + seed % modulus * 97 + 12_345) % modulus * 1_664_525 % modulus
-    folded = (mixed + (mixed / 65_536).floor().cast("int64") * 40_503) % modulus * 69_069 % modulus
-    return (folded / 256).floor().cast("int64") % 65_536 < round(share * 65_536)
+    """A reproducible draw by arithmetic, the same on every engine: a number is squared thrice modulo a prime.
+
+    The seed enters between the squares, so that two seeds draw independently. Products stay below 2⁶².
+    """
+    prime, seeds = 2**31 - 1, Seeds(seed)
+    mixed = number.cast("int64")
+    for round_ in range(3):
+        mixed = (mixed + seeds.number(f"split {round_}")) % prime
+        mixed = mixed * mixed % prime
+    return mixed < round(share * prime)
 
 
 def _share(share: float) -> float:

@@ -5,7 +5,7 @@ Six groups, each a table of its own that `Features.fit` computes from events bef
 - user: how often and how regularly the user comes, and how much of it is repetition;
 - item: how wanted the item is, lately and on the whole, and how often those who had it have it again;
 - pair: how often, how recently and how regularly this user had this item;
-- attribute: the same for the user and the items that share an attribute's value;
+- habit: the same for the user and all items that share the candidate's value of an attribute;
 - source: who brought the candidate, at which rank and with which score;
 - list: how the candidate stands beside the best of its list.
 
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
+from pydantic import Field
 
 from shortlist.config import Config
 from shortlist.dataset import relations
@@ -31,9 +32,9 @@ class Features(Config):
 
     attributes: tuple[str, ...] | None = None
     """Columns of the items table by which users' habits are told; none named, all that group items."""
-    half_lives: tuple[Duration, ...] = ("7d", "30d", "60d", "365d")
+    half_lives: tuple[Duration, ...] = Field(("7d", "30d", "60d", "365d"), min_length=1)
     """Ages at which an event counts half, one feature each."""
-    windows: tuple[Duration, ...] = ("7d", "28d", "91d")
+    windows: tuple[Duration, ...] = Field(("7d", "28d", "91d"), min_length=1)
     """Spans before the moment in which events are counted, one feature each, the shortest first."""
 
     habit_half_life: Duration = "60d"
@@ -48,19 +49,20 @@ class Features(Config):
             if name not in data.items.columns:
                 raise ColumnError(f"features: the items have no column {name!r}{nearest(name, data.items.columns)}")
         events = data.engine.keep(data.events.select("user", "item", "timestamp", "weight"))
-        spans = {"half_lives": _named(self.half_lives), "windows": _named(self.windows)}
+        spans = {"half_lives": _named([*self.half_lives, self.habit_half_life]), "windows": _named(self.windows)}
         habit = {"half_lives": _named([self.habit_half_life]), "windows": _named([self.habit_window])}
         tables = {}
         for group, keys in KEYS.items():
             tables[group] = _days(data.engine.frame(relations.activity(events, as_of=data.as_of, keys=keys, **spans)))
         visits = relations.visits_since(events, as_of=data.as_of)
         tables["pair"] = tables["pair"].join(data.engine.frame(visits), on=["user", "item"])
-        tables |= _loyalty(tables["pair"])
+        for group in ("user", "item"):
+            tables[group] = tables[group].join(_repetition(tables["pair"], group), on=group)
         for name in attributes:
             valued = relations.with_attribute(events, data.items, on="item", column=name)
             activity = relations.activity(valued, as_of=data.as_of, keys=("user", "value"), **habit)
-            tables[name] = _days(data.engine.frame(activity))
-        values = data.engine.frame(data.items.select("item", *attributes))
+            tables[_habit(name)] = _days(data.engine.frame(activity))
+        values = data.engine.frame(data.items.select("item", **{_value(name): data.items[name] for name in attributes}))
         return FeatureTables(self, tuple(attributes), values, tables)
 
 
@@ -81,14 +83,11 @@ class FeatureTables:
         rows = candidates
         for group, keys in KEYS.items():
             rows = rows.join(_prefixed(self.tables[group], keys, group), on=keys, how="left", maintain_order="left")
-        rows = rows.join(
-            _prefixed(self.tables["loyalty"], ("item",), "item"), on="item", how="left", maintain_order="left"
-        )
         rows = rows.join(self.values, on="item", how="left", maintain_order="left")
         for name in self.attributes:
-            table = _prefixed(self.tables[name], ("user", "value"), name).rename({"value": name})
-            rows = rows.join(table, on=["user", name], how="left", maintain_order="left")
-        rows = rows.drop(self.attributes)
+            table = _prefixed(self.tables[_habit(name)], ("user", "value"), _habit(name)).rename({"value": _value(name)})
+            rows = rows.join(table, on=["user", _value(name)], how="left", maintain_order="left")
+        rows = rows.drop(map(_value, self.attributes))
         rows = rows.with_columns(_combined(self.recipe, self.attributes))
         return rows.with_columns(_beside_the_best(rows.columns))
 
@@ -126,18 +125,26 @@ def _days(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(*days, *units, *counts)
 
 
-def _loyalty(pairs: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """From all pairs: for each item how many had it, again, and how far apart; for each user how much was had again."""
+def _repetition(pairs: pl.DataFrame, key: str) -> pl.DataFrame:
+    """For each user or item, from all its pairs: how many there are, the share that came again, and after how long."""
     again = pl.col("times") > 1
     span = (pl.col("age") - pl.col("since")).sum()
-    by_item = pairs.group_by("item").agg(
-        users=pl.len().cast(pl.Float32),
-        # Shrunk towards a twentieth by ten users, so that one buyer makes no certainty.
+    return pairs.group_by(key).agg(
+        pairs=pl.len().cast(pl.Float32),
+        # Shrunk towards a twentieth by ten pairs, so that one makes no certainty.
         again=((again.sum() + 0.5) / (pl.len() + 10)).cast(pl.Float32),
         cycle=(span / (pl.col("times") - 1).sum()).fill_nan(None).cast(pl.Float32),
     )
-    by_user = pairs.group_by("user").agg(items=pl.len().cast(pl.Float32), again=again.mean().cast(pl.Float32))
-    return {"loyalty": by_item, "habits": by_user}
+
+
+def _value(attribute: str) -> str:
+    """The column that holds an attribute's value while features are joined: no feature is called so."""
+    return f"value of {attribute}"
+
+
+def _habit(attribute: str) -> str:
+    """The group of what a user does with the items of one value of an attribute."""
+    return f"habit_{attribute}"
 
 
 def _prefixed(table: pl.DataFrame, keys: tuple[str, ...], group: str) -> pl.DataFrame:
@@ -158,10 +165,11 @@ def _combined(recipe: Features, attributes: tuple[str, ...]) -> list[pl.Expr]:
     for half_life in recipe.half_lives:
         made[f"pair_share_{half_life}"] = col(f"pair_fading_{half_life}") / col(f"user_fading_{half_life}")
     for name in attributes:
-        wanted = col(f"{name}_fading_{life}")
-        made[f"{name}_due"] = col(f"{name}_since") / col(f"{name}_interval")
-        made[f"{name}_share"] = wanted / col(f"user_fading_{life}")
-        made[f"pair_share_of_{name}"] = col(f"pair_fading_{life}") / wanted
+        habit = _habit(name)
+        wanted = col(f"{habit}_fading_{life}")
+        made[f"{habit}_due"] = col(f"{habit}_since") / col(f"{habit}_interval")
+        made[f"{habit}_share"] = wanted / col(f"user_fading_{life}")
+        made[f"{habit}_share_of_item"] = col(f"pair_fading_{life}") / wanted
     return [value.cast(pl.Float32).alias(name) for name, value in made.items()]
 
 

@@ -25,11 +25,11 @@ class LambdaMART(Config):
     kind: Literal["lambdamart"] = "lambdamart"
     objective: Literal["lambdarank", "binary", "rank_xendcg"] = "lambdarank"
     """What the trees minimise: pairs weighed by NDCG, log loss of each row, or a listwise cross-entropy."""
-    rounds: PositiveInt = 300
+    rounds: PositiveInt = 150
     """Trees."""
-    learning_rate: PositiveFloat = 0.05
+    learning_rate: PositiveFloat = 0.06
     """Weight of each tree."""
-    leaves: int = Field(63, ge=2)
+    leaves: int = Field(31, ge=2)
     """Leaves of each tree."""
     min_rows: PositiveInt = 100
     """Rows that a leaf needs."""
@@ -55,9 +55,7 @@ class LambdaMART(Config):
             )
         names = tuple(name for name in rows.columns if name not in {"list", "hit"})
         lengths = rows.group_by("list", maintain_order=True).len()["len"].to_numpy()
-        data = lightgbm.Dataset(
-            _matrix(rows, names), label=hits, group=lengths, feature_name=list(names), free_raw_data=True
-        )
+        data = lightgbm.Dataset(_matrix(rows, names), label=hits, group=lengths, free_raw_data=True)
         settings: dict[str, Any] = {
             "objective": self.objective,
             "learning_rate": self.learning_rate,

@@ -1,0 +1,50 @@
+"""The one form in which a measured claim is written: benchmarks/results/<claim>.json."""
+
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def version() -> str:
+    """The installed version of Shortlist."""
+    return installed("shortlist")
+
+
+def write(claim: str, figures: dict[str, float], rows: list[dict[str, Any]]) -> None:
+    """Writes the result of a claim: its figures, its rows, and how they were made."""
+    result = {
+        "claim": claim,
+        "command": f"python benchmarks/{claim}.py",
+        "commit": _commit(),
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory_gb()} GB, Python {platform.python_version()}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "figures": figures,
+        "rows": rows,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{claim}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(figures, indent=1))
+
+
+def _commit() -> str:
+    told = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "unknown"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _memory_gb() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)

@@ -1,0 +1,249 @@
+"""The command line: `shortlist demo | fit | evaluate | recommend | compare | schema`.
+
+Answers go to stdout, as text or as JSON; progress and messages go to stderr. What the commands do is in `commands`,
+which is imported when one runs, so that `--help` answers at once.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from shortlist.errors import ConfigError, DataError, LeakError, MissingExtraError, ShortlistError, StoreError
+from shortlist.progress import shown
+
+if TYPE_CHECKING:
+    from shortlist.commands import Answer, Say
+
+EXIT_CODES: dict[type[ShortlistError], int] = {
+    ConfigError: 3,
+    DataError: 4,
+    LeakError: 4,
+    StoreError: 5,
+    MissingExtraError: 6,
+}
+_EPILOG = """\b
+Exit codes:
+  0    fine
+  1    something unexpected
+  2    a command that does not exist, or is written wrongly
+  3    settings or options that cannot be meant
+  4    data that cannot be used as they are
+  5    a directory that is not a stored run
+  6    an optional package is missing
+  130  stopped by Ctrl-C
+"""
+
+app = typer.Typer(
+    name="shortlist",
+    help="Ranked lists from tables of what happened: retrieve, rank, judge honestly. Start with `shortlist demo`.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages, only the answer and errors.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a setting, such as pipeline.ranker.rounds=200. Repeatable."
+    ),
+]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a stored run or pipeline.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the run is stored.")] = Path("runs/demo"),
+    at: Annotated[
+        str | None, typer.Option(help="First day of the week that is judged.", show_default="2017-11-27")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit and judge a two-stage pipeline on a real year of grocery purchases.
+
+    \b
+    Example:
+      shortlist demo --out runs/demo
+    """  # noqa: D301
+    with _answering(quiet):
+        from shortlist import commands
+
+        _answer(commands.demo(out, at, overrides or ()), as_json)
+
+
+@app.command()
+def fit(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The settings, or a stored run to do again.")] = Path(
+        "shortlist.toml"
+    ),
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Where the run is stored; else where the settings say.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a pipeline, judge it beside the baselines, and store it all as one run.
+
+    \b
+    Example:
+      shortlist fit --config shortlist.toml --set split.test=14d --out runs/today
+    \b
+    The smallest shortlist.toml:
+      [data]
+      events = "purchases.parquet"
+      [split]
+      kind = "by_time"
+      test = "7d"
+      [[pipeline.retrievers]]
+      kind = "popular"
+    """  # noqa: D301
+    with _answering(quiet):
+        from shortlist import commands
+
+        _answer(commands.fit(config, overrides or (), out), as_json)
+
+
+@app.command()
+def evaluate(
+    target: Annotated[Path, typer.Argument(metavar="RUN|LISTS", help="A stored run, or a file of anybody's lists.")],
+    truth: Annotated[Path | None, typer.Option(help="For LISTS: a file of user_id, item_id.")] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(help="For LISTS: what is measured.", show_default="map@12,ndcg@12,recall@12,hit_rate@12"),
+    ] = None,
+    catalogue: Annotated[int | None, typer.Option(min=1, help="For LISTS: items there are, for coverage.")] = None,
+    seed: Annotated[int, typer.Option(help="For LISTS: seed of the bootstrap.")] = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Judge a stored run again, or lists in a file (user_id, item_id, rank), with 95 % intervals.
+
+    \b
+    Examples:
+      shortlist evaluate runs/today
+      shortlist evaluate lists.csv --truth truth.csv --metrics map@12,ndcg@10
+    """  # noqa: D301
+    with _answering(quiet) as say:
+        from shortlist import commands
+
+        if target.is_file():
+            if truth is None:
+                raise ConfigError(f"{str(target)!r} is a file of lists: say what is true with --truth truth.csv")
+            wanted = metrics or "map@12,ndcg@12,recall@12,hit_rate@12"
+            answer = commands.evaluate_lists(target, truth, wanted, catalogue, seed)
+        else:
+            if truth is not None or metrics is not None or catalogue is not None:
+                raise ConfigError(
+                    "a run brings its own truth and metrics: --truth, --metrics, --catalogue go with LISTS"
+                )
+            answer = commands.evaluate_run(target, say)
+        _answer(answer, as_json)
+
+
+@app.command()
+def recommend(
+    run: RunPath,
+    users: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="The users, by id.")] = None,
+    users_file: Annotated[Path | None, typer.Option(help="A file with a column user_id.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Every user that the run knows.")] = False,
+    k: Annotated[int | None, typer.Option(min=1, help="Length of a list; else that of the run's.")] = None,
+    filter_seen: Annotated[
+        bool | None, typer.Option("--filter-seen/--keep-seen", help="Leave out what a user had; else as the run does.")
+    ] = None,
+    exclude_file: Annotated[Path | None, typer.Option(help="A file of user_id, item_id never to show.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .jsonl; else a table is shown.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ranked lists from a stored run: user_id, item_id, rank, score, source.
+
+    \b
+    Examples:
+      shortlist recommend runs/today --users 1,2,3 --k 5
+      shortlist recommend runs/today --all --out lists.parquet
+    """  # noqa: D301
+    with _answering(quiet) as say:
+        from shortlist import commands
+
+        _answer(
+            commands.recommend(run, users, users_file, everyone, k, filter_seen, exclude_file, out, say),
+            as_json,
+        )
+
+
+@app.command()
+def compare(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="RUN [RUN|LISTS]...", help="A run, then runs or files of lists.")
+    ],
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Runs and lists side by side on the truth of the first, with paired differences to it.
+
+    \b
+    Example:
+      shortlist compare runs/today runs/yesterday their_lists.csv
+    """  # noqa: D301
+    with _answering(quiet):
+        from shortlist import commands
+
+        _answer(commands.compare(paths), as_json)
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of shortlist.toml, by which editors complete and check it.
+
+    \b
+    Example:
+      shortlist schema > shortlist.schema.json
+    """  # noqa: D301
+    with _answering(quiet=True):
+        from shortlist import commands
+
+        typer.echo(commands.schema())
+
+
+@contextmanager
+def _answering(quiet: bool) -> Iterator["Say"]:
+    """Shows progress inside, gives a way to say something on stderr, and turns errors into messages and exit codes."""
+    console = Console(stderr=True)
+
+    def say(message: str) -> None:
+        if not quiet:
+            typer.echo(message, err=True)
+
+    try:
+        with nullcontext() if quiet else shown(console):
+            yield say
+    except ShortlistError as error:
+        typer.echo(f"shortlist: {error}", err=True)
+        raise typer.Exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)) from None
+    except KeyboardInterrupt:
+        typer.echo("shortlist: stopped", err=True)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        typer.echo(f"shortlist: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _answer(answer: "Answer", as_json: bool) -> None:
+    typer.echo(json.dumps(answer.data, default=str) if as_json else answer.text)
+
+
+def main() -> None:
+    """What the command `shortlist` runs."""
+    app()

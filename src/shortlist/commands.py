@@ -1,0 +1,155 @@
+"""Commands: what each command of the command line does, and what it answers.
+
+Every function gives an `Answer`: a text to read and the same for machines. Messages on the way go to `say`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from shortlist import demo as example
+from shortlist import run as runs
+from shortlist import store
+from shortlist.comparison import compare as comparison
+from shortlist.config import json_schema
+from shortlist.errors import ConfigError
+from shortlist.evaluation.evaluate import evaluate as judge
+from shortlist.exchange import check_ending, ids_like, lists_in, pairs_in, users_in, write_lists
+from shortlist.pipeline import FittedPipeline, load
+from shortlist.progress import step
+from shortlist.settings import Settings, changed, read_settings, rooted
+
+Say = Callable[[str], None]
+"""Takes a message for the person at the terminal."""
+
+_ROWS_SHOWN = 600
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command came to."""
+
+    text: str
+    data: Any
+
+
+def demo(out: Path, at: str | None, overrides: Iterable[str]) -> Answer:
+    """The run of the demo, its report, and what to try next."""
+    chosen = overrides if at is None else [f"split.at={at}", *overrides]
+    settings = changed(example.settings(str(out)), chosen)
+    run = runs.fit(rooted(settings, Path.cwd()))
+    return Answer(f"{run.report}\n{example.what_now(str(out))}", run.to_dict())
+
+
+def fit(config: Path, overrides: Iterable[str], out: Path | None) -> Answer:
+    """The run that a file of settings describes, and its report."""
+    settings = read_settings(config, overrides)
+    if out is not None:
+        settings = settings.model_copy(update={"out": str(out)})
+    run = runs.fit(settings)
+    return Answer(run.report.rstrip("\n"), run.to_dict())
+
+
+def evaluate_run(path: Path, say: Say) -> Answer:
+    """The figures of the stored pipeline, measured again, and whether they are those that are stored."""
+    run = runs.open_run(path)
+    found = runs.evaluate(run)
+    same = found.to_dict() == run.evaluation
+    if same:
+        say("the same figures as are stored in the run")
+    else:
+        made = run.manifest.get("versions")
+        say(f"the figures differ from those stored in the run, which was made with {made}")
+    return Answer(str(found), {**found.to_dict(), "same_as_stored": same})
+
+
+def evaluate_lists(lists: Path, truth: Path, metrics: str, catalogue: int | None, seed: int) -> Answer:
+    """The figures of anybody's lists."""
+    with step("read the lists"):
+        shown, true = lists_in(lists), pairs_in(truth)
+    names = [name for name in metrics.split(",") if name.strip()]
+    found = judge(shown, true, names, catalogue=catalogue, seed=seed, name=lists.name)
+    return Answer(str(found), found.to_dict())
+
+
+def recommend(
+    path: Path,
+    users: str | None,
+    users_file: Path | None,
+    everyone: bool,
+    k: int | None,
+    filter_seen: bool | None,
+    exclude_file: Path | None,
+    out: Path | None,
+    say: Say,
+) -> Answer:
+    """Lists for the users asked for, in the run's own ids, written to `out` where it is given."""
+    if (users is not None) + (users_file is not None) + everyone != 1:
+        raise ConfigError("say for whom: one of --users 1,2,3, --users-file users.csv and --all")
+    if out is not None:
+        check_ending(out)
+    with step("load the pipeline"):
+        pipeline = load(path)
+    asked = pipeline.user_ids.ids if everyone else _asked(users, users_file, pipeline)
+    strangers = int((pipeline.user_ids.numbers(asked) < 0).sum())
+    if strangers:
+        say(f"{strangers:,} of {len(asked):,} users are not known to the run: they get what it has for strangers")
+    exclude = None
+    if exclude_file is not None:
+        pairs = pairs_in(exclude_file)
+        exclude = pairs.with_columns(
+            ids_like(pairs["user_id"], asked), ids_like(pairs["item_id"], pipeline.item_ids.ids)
+        )
+    with step(f"recommend to {len(asked):,} users"):
+        lists = pipeline.recommend(asked, _length(path, k), filter_seen=filter_seen, exclude=exclude)
+    without = len(asked) - lists["user_id"].n_unique()
+    if without:
+        say(f"{without:,} of {len(asked):,} users have an empty list: nothing was left for them")
+    if out is None:
+        return Answer(_aligned(lists), lists.to_dicts())
+    write_lists(lists, out)
+    told = {"out": str(out), "users": len(asked), "rows": lists.height, "empty": without}
+    return Answer(f"{lists.height:,} rows for {len(asked):,} users in {out}", told)
+
+
+def compare(paths: Iterable[Path]) -> Answer:
+    """Runs and lists side by side."""
+    found = comparison(paths)
+    return Answer(str(found), found.to_dict())
+
+
+def schema() -> str:
+    """The JSON Schema of `shortlist.toml`."""
+    return json_schema(Settings)
+
+
+def _asked(users: str | None, users_file: Path | None, pipeline: FittedPipeline) -> pl.Series:
+    if users_file is not None:
+        ids = users_in(users_file)
+    else:
+        ids = pl.Series("user_id", [part.strip() for part in (users or "").split(",") if part.strip()], dtype=pl.String)
+        if ids.is_empty():
+            raise ConfigError(f"--users {users!r} names nobody: write ids with commas between them, such as 1,2,3")
+    return ids_like(ids, pipeline.user_ids.ids).unique(maintain_order=True)
+
+
+def _length(path: Path, k: int | None) -> int:
+    """The length asked for, else that of the run's lists, else 10 for a pipeline that was saved alone."""
+    if k is not None:
+        return k
+    manifest = store.manifest(path)
+    return int(manifest.get("settings", {}).get("k", 10))
+
+
+def _aligned(lists: pl.DataFrame) -> str:
+    """The rows as aligned text, cut where nobody would read on."""
+    shown = lists.head(_ROWS_SHOWN).with_columns(pl.col("score").round(4)).iter_rows()
+    rows = [lists.columns, *([str(value) for value in row] for row in shown)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    told = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if lists.height > _ROWS_SHOWN:
+        told.append(f"... and {lists.height - _ROWS_SHOWN:,} more rows: write them all with --out lists.parquet")
+    return "\n".join(told)

