@@ -13,7 +13,7 @@ NAMES = {
     *("Dataset", "Engine", "Split", "by_time", "last_n", "by_user", "at_random"),
     *("Popular", "Repurchase", "CoVisit", "SameAttribute", "UserKNN", "LambdaMART", "Features"),
     *("Pipeline", "FittedPipeline", "load", "evaluate", "anatomy", "baselines"),
-    *("ShortlistError", "ConfigError", "DataError", "ColumnError", "RejectsError", "LeakError"),
+    *("ShortlistError", "ConfigError", "DataError", "ColumnError", "RejectsError"),
     *("MissingExtraError", "StoreError"),
 }
 

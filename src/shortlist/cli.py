@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from shortlist.errors import ConfigError, DataError, LeakError, MissingExtraError, ShortlistError, StoreError
+from shortlist.errors import ConfigError, DataError, MissingExtraError, ShortlistError, StoreError
 from shortlist.progress import shown
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 EXIT_CODES: dict[type[ShortlistError], int] = {
     ConfigError: 3,
     DataError: 4,
-    LeakError: 4,
     StoreError: 5,
     MissingExtraError: 6,
 }

@@ -7,7 +7,6 @@
     ├── DataError            a table or an answer of a query cannot be used as it is
     │   ├── ColumnError      a column is missing, doubled, or of a type that cannot be read
     │   └── RejectsError     more rows break the rules than was allowed
-    ├── LeakError            something would see what lies after its moment
     ├── MissingExtraError    an optional package is not installed
     └── StoreError           a directory is not a stored run, or not one that this version reads
 
@@ -36,10 +35,6 @@ class ColumnError(DataError):
 
 class RejectsError(DataError):
     """More rows break the rules than was allowed."""
-
-
-class LeakError(ShortlistError, ValueError):
-    """Something would see what lies after its moment."""
 
 
 class MissingExtraError(ShortlistError, ImportError):

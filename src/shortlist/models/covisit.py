@@ -3,6 +3,7 @@
 w(i, j) = c(i, j) / (n_i^normalise · n_j^normalise), c counting pairs of events of one user at most `window` apart;
 score(user, j) = Σ_i h(user, i) · w(i, j), h the user's own fading count of i.
 Source: co-visitation matrices as in OTTO 2023 (3rd place: rules alone 0.590 of 0.605); with normalise = 0.5 a cosine.
+Differs: a pair that only one user made is noise and is not counted.
 Cost: a self-join of each user's last `history` events within the window.
 """
 

@@ -67,7 +67,7 @@ class FittedPopular:
     groups: pl.DataFrame
 
     def retrieve(self, request: Request) -> pl.DataFrame:
-        """The list of the user's group, or of everybody; never empty while anything was wanted in the window."""
+        """The list of the user's group, or of everybody where the group has none; at most `depth` long."""
         lists = self.lists
         if request.items is not None:
             allowed = pl.DataFrame({"item": pl.Series(request.items, dtype=pl.Int32)})

@@ -9,6 +9,8 @@ from shortlist.models.retrieval import Request, Retriever, best
 
 FUSION_OFFSET = 60
 """The constant of reciprocal-rank fusion, as published."""
+VOTE = 10**12
+"""The unit in which votes are added: a vote of one is so many."""
 
 
 def gather(retrievers: Mapping[str, Retriever], request: Request, *, depth: int) -> pl.DataFrame:
@@ -21,7 +23,9 @@ def gather(retrievers: Mapping[str, Retriever], request: Request, *, depth: int)
     the smaller item.
     """
     brought = {name: retriever.retrieve(replace(request, k=depth)) for name, retriever in retrievers.items()}
-    votes = [answer.select("user", "item", fused=1.0 / (FUSION_OFFSET + pl.col("rank"))) for answer in brought.values()]
+    # Whole numbers, so that no order of addition changes a bit and equal votes tie.
+    vote = (VOTE / (FUSION_OFFSET + pl.col("rank"))).round().cast(pl.Int64)
+    votes = [answer.select("user", "item", fused=vote) for answer in brought.values()]
     fused = pl.concat(votes).group_by("user", "item").agg(pl.col("fused").sum())
     rows = best(fused.rename({"fused": "score"}), request).rename({"score": "fused"})
     for name, answer in brought.items():
@@ -32,7 +36,7 @@ def gather(retrievers: Mapping[str, Retriever], request: Request, *, depth: int)
             pl.col("score").cast(pl.Float32).alias(f"score_{name}"),
         )
         rows = rows.join(named, on=["user", "item"], how="left", maintain_order="left")
-    return rows.with_columns(pl.col("fused").cast(pl.Float32))
+    return rows.with_columns((pl.col("fused") / VOTE).cast(pl.Float32))
 
 
 def by_source(candidates: pl.DataFrame) -> pl.DataFrame:

@@ -85,7 +85,8 @@ class FeatureTables:
             rows = rows.join(_prefixed(self.tables[group], keys, group), on=keys, how="left", maintain_order="left")
         rows = rows.join(self.values, on="item", how="left", maintain_order="left")
         for name in self.attributes:
-            table = _prefixed(self.tables[_habit(name)], ("user", "value"), _habit(name)).rename({"value": _value(name)})
+            habits = self.tables[_habit(name)].rename({"value": _value(name)})
+            table = _prefixed(habits, ("user", _value(name)), _habit(name))
             rows = rows.join(table, on=["user", _value(name)], how="left", maintain_order="left")
         rows = rows.drop(map(_value, self.attributes))
         rows = rows.with_columns(_combined(self.recipe, self.attributes))

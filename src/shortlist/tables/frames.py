@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 import narwhals as nw
 import polars as pl
@@ -35,7 +36,7 @@ def columns_of(frame: Any, names: tuple[str, ...], what: str) -> pl.DataFrame:
 def ids_of(ids: Any, name: str) -> pl.Series:
     """The ids in a list, an array, a series, or in the column `name` of a frame, as a Polars series of that name.
 
-    A lone id (text or number) is a list of one.
+    A lone id (text or number) is a list of one. UUIDs become text, the form in which they are answered.
     """
     if isinstance(ids, str | int):
         ids = [ids]
@@ -50,6 +51,8 @@ def ids_of(ids: Any, name: str) -> pl.Series:
 
 def _series(name: str, ids: Iterable[Any]) -> pl.Series:
     try:
-        return pl.Series(name, ids if hasattr(ids, "__array__") else list(ids))
+        if hasattr(ids, "__array__"):
+            return pl.Series(name, ids)
+        return pl.Series(name, [str(value) if isinstance(value, UUID) else value for value in ids])
     except (TypeError, pl.exceptions.PolarsError):
         raise DataError(f"{name}: a list of ids of one type is needed, not {str(ids)[:80]}") from None

@@ -1,0 +1,42 @@
+"""The README is true: its example runs, its tree is the tree."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shortlist.tables import samples
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[0]
+    world = samples.shop(users=40)
+    world.events.write_parquet(tmp_path / "purchases.parquet")
+    world.items.rename({"type": "product_type"}).write_parquet(tmp_path / "products.parquet")
+    world.users.write_parquet(tmp_path / "households.parquet")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+    told = capsys.readouterr().out
+    assert "map@12" in told
+    assert "repurchase" in told
+    assert (tmp_path / "runs/today/manifest.json").is_file()
+    assert len([line for line in example.splitlines() if line.strip()]) <= 15
+
+
+def test_the_tree_names_every_file_and_no_other() -> None:
+    tree = re.findall(r"```\nsrc/shortlist/\n(.*?)```", README, flags=re.DOTALL)[0]
+    named, folder = set(), ""
+    for line in tree.splitlines():
+        depth, name = len(line) - len(line.lstrip()), line.split()[0]
+        if name.endswith("/"):
+            folder = name
+        else:
+            named.add((folder if depth == 4 else "") + name)
+    source = ROOT / "src/shortlist"
+    files = {str(path.relative_to(source)) for path in source.rglob("*.py") if not path.name.startswith("__")}
+    assert named == files
