@@ -4,7 +4,7 @@ import pytest
 
 from shortlist.dataset.dataset import Dataset
 from shortlist.models.retrieval import Request
-from shortlist.models.user_knn import UserKNN
+from shortlist.models.user_knn import FAINT, UserKNN
 from worlds import World, answered
 
 
@@ -12,7 +12,7 @@ def faded(world: World, half_life: float) -> np.ndarray:
     h_UI = np.zeros((7, 6))
     for user, item, when, weight in world.rows:
         h_UI[user, item] += weight * 2 ** (-(world.data.as_of - when) / half_life)
-    return h_UI
+    return np.where(h_UI < FAINT, 0, h_UI)
 
 
 @pytest.mark.parametrize("neighbours", [2, 100])
@@ -33,9 +33,8 @@ def test_scores_are_what_the_nearest_had_lately(world: World, neighbours: int) -
     assert found
     for user, scores in found.items():
         for item, score in scores.items():
-            # Recent items that have faded below a thousandth are left out.
-            assert score == pytest.approx(score_UI[user, item], rel=1e-3, abs=2e-3)
-        assert set(scores) >= set(np.flatnonzero(score_UI[user] > 2e-3))
+            assert score == pytest.approx(score_UI[user, item], rel=1e-4)
+        assert set(scores) == set(np.flatnonzero(score_UI[user] > 0))
 
 
 def test_users_who_share_only_what_everybody_has_are_no_neighbours() -> None:

@@ -3,7 +3,8 @@
 x(u, i) = √(h(u, i) · log(U/U_i)), h the fading count; sim(u, v) = cos(x(u), x(v))^sharpness for the nearest v;
 score(u, j) = Σ_v sim(u, v) · min(r(v, j), 2), r the fading count of v's recent events.
 Source: neighbourhoods of users (Resnick et al., CSCW 1994), inverse user frequency (Breese et al., UAI 1998).
-Differs: events fade, so likeness is of today; repeats are damped by the root and the cap.
+Differs: events fade, and are forgotten when they count under `FAINT`; the likenesses of a user's neighbours are made to
+sum to one; repeats are damped by the root and the cap.
 Cost: the sparse product of users with users, a block of users at a time.
 
 Shapes: U users, I items, B users of a block.
@@ -12,7 +13,6 @@ Shapes: U users, I items, B users of a block.
 from dataclasses import dataclass
 from typing import Literal
 
-import ibis
 import numpy as np
 import polars as pl
 from pydantic import PositiveFloat, PositiveInt
@@ -23,6 +23,9 @@ from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import beyond, sparse_matrix
 from shortlist.models.retrieval import USERS_AT_ONCE, Request, best_of_product
 from shortlist.moments import Duration, microseconds
+
+FAINT = 0.05
+"""A fading count under which an event is forgotten: it costs as much as any, and says next to nothing."""
 
 
 class UserKNN(Config):
@@ -40,18 +43,15 @@ class UserKNN(Config):
 
     def fit(self, data: Dataset) -> "FittedUserKNN":
         """Find the neighbours. Users without events, and unknown users, get nothing."""
-        h = data.engine.frame(_fading(data, self.half_life)).sort("user", "item")
+        h = _fading(data, self.half_life)
         users = beyond(h["user"])
-        shared = h.with_columns(log=(users / pl.len().over("item")).log())
+        shared = h.with_columns(log=(users / pl.len().over("item")).log()).filter(pl.col("log") > 0)
         weighed = shared.select("user", "item", score=(pl.col("score") * pl.col("log")).sqrt())
         unit = weighed.with_columns(pl.col("score") / (pl.col("score") ** 2).sum().over("user").sqrt())
-        recent = data.engine.frame(_fading(data, self.recent)).select(
-            "user", "item", (pl.col("score") / relations.MICRO).clip(upper_bound=2)
-        )
         return FittedUserKNN(
             self,
-            neighbours=_nearest(unit.filter(pl.col("score").is_finite()), users, self.neighbours, self.sharpness),
-            recent=recent.filter(pl.col("score") > 1e-3).sort("user", "item"),
+            neighbours=_nearest(unit, users, self.neighbours, self.sharpness),
+            recent=_fading(data, self.recent).with_columns(pl.col("score").clip(upper_bound=2)),
         )
 
 
@@ -68,8 +68,10 @@ class FittedUserKNN:
         return best_of_product(self.neighbours, self.recent.rename({"user": "via"}), request)
 
 
-def _fading(data: Dataset, half_life: str) -> ibis.Table:
-    return relations.decayed(data.events, as_of=data.as_of, half_life=microseconds(half_life))
+def _fading(data: Dataset, half_life: str) -> pl.DataFrame:
+    counts = relations.decayed(data.events, as_of=data.as_of, half_life=microseconds(half_life))
+    told = data.engine.frame(counts.filter(counts.score >= round(FAINT * relations.MICRO)))
+    return told.with_columns(pl.col("score") / relations.MICRO).sort("user", "item")
 
 
 def _nearest(unit: pl.DataFrame, users: int, n: int, sharpness: float) -> pl.DataFrame:
