@@ -146,23 +146,27 @@ def _explained(error: ValidationError, kind: type[BaseModel]) -> Iterable[str]:
         path = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             name = str(problem["loc"][-1])
-            yield f"{path}: there is no such key{nearest(name, _names_beside(kind, problem['loc']))}"
+            beside = _schema_at(kind, problem["loc"][:-1]).get("properties", {})
+            yield f"{path}: there is no such key{nearest(name, beside)}"
         elif problem["type"] == "union_tag_invalid":
             given, known = str(problem["ctx"]["tag"]), str(problem["ctx"]["expected_tags"])
             names = [name.strip(" '") for name in known.split(",")]
             yield f"{path}.kind: there is no {given!r}{nearest(given, names)}"
+        elif problem["type"] == "union_tag_not_found":
+            known_kinds = _schema_at(kind, problem["loc"]).get("discriminator", {}).get("mapping", {})
+            yield f"{path}: say its kind{nearest('', known_kinds)}"
         else:
             given = "" if problem["type"] == "missing" else f" (given: {problem['input']!r})"
             yield f"{path}: {problem['msg'].removeprefix('Value error, ')}{given}"
 
 
-def _names_beside(kind: type[BaseModel], path: tuple[int | str, ...]) -> Iterable[str]:
-    """The keys that are known where an unknown one stood: those of the last description its path enters."""
+def _schema_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> dict[str, Any]:
+    """What the schema says of the place to which a path leads."""
     definitions = kind.model_json_schema()
-    place: Any = definitions
-    for part in path[:-1]:
+    place: dict[str, Any] = definitions
+    for part in path:
         place = _entered(_resolved(place, definitions), part)
-    return list(_resolved(place, definitions).get("properties", {}))
+    return _resolved(place, definitions)
 
 
 def _entered(place: dict[str, Any], part: int | str) -> dict[str, Any]:

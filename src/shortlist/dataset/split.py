@@ -24,6 +24,11 @@ def by_time(data: Dataset, test: str = "7d", at: str | int | None = None) -> Spl
     Without `at`, the test part is the end of the data. Events after the test part are in neither. This is the split
     that resembles use: nothing of the test can be seen from the train part, its `as_of` included.
     """
+    if "timestamp" not in data.sources["events"].matched:
+        raise DataError(
+            "the events have no time to split by: no column of theirs was taken for a timestamp; name it, "
+            'columns={"events": {"timestamp": "..."}}, or split with at_random'
+        )
     length = microseconds(test)
     start = data.as_of - length if at is None else moment(at)
     split = Split(train=data.before(start), test=data.between(start, start + length))
