@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shortlist.dataset.split import Split, at_random, by_time, by_user, last_n
     from shortlist.evaluation.anatomy import anatomy
     from shortlist.evaluation.evaluate import evaluate
+    from shortlist.experiment import baselines
     from shortlist.models.covisit import CoVisit
     from shortlist.models.popular import Popular
     from shortlist.models.repurchase import Repurchase
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from shortlist.pipeline import FittedPipeline, Pipeline, load
     from shortlist.ranking.features import Features
     from shortlist.ranking.ranker import LambdaMART
-    from shortlist.run import baselines
     from shortlist.tables.engine import Engine
 
 __all__ = [
@@ -77,7 +77,7 @@ _HOMES = {
     "UserKNN": "models.user_knn",
     "anatomy": "evaluation.anatomy",
     "at_random": "dataset.split",
-    "baselines": "run",
+    "baselines": "experiment",
     "by_time": "dataset.split",
     "by_user": "dataset.split",
     "evaluate": "evaluation.evaluate",

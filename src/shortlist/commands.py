@@ -11,8 +11,7 @@ from typing import Any
 import polars as pl
 
 from shortlist import demo as example
-from shortlist import run as runs
-from shortlist import store
+from shortlist import experiment, store
 from shortlist.comparison import compare as comparison
 from shortlist.config import json_schema
 from shortlist.errors import ConfigError
@@ -20,6 +19,7 @@ from shortlist.evaluation.evaluate import evaluate as judge
 from shortlist.exchange import check_ending, ids_like, lists_in, pairs_in, users_in, write_lists
 from shortlist.pipeline import FittedPipeline, load
 from shortlist.progress import step
+from shortlist.run import open_run
 from shortlist.settings import Settings, changed, read_settings, rooted
 
 Say = Callable[[str], None]
@@ -40,7 +40,7 @@ def demo(out: Path, at: str | None, overrides: Iterable[str]) -> Answer:
     """The run of the demo, its report, and what to try next."""
     chosen = overrides if at is None else [f"split.at={at}", *overrides]
     settings = changed(example.settings(str(out)), chosen)
-    run = runs.fit(rooted(settings, Path.cwd()))
+    run = experiment.fit(rooted(settings, Path.cwd()))
     return Answer(f"{run.report}\n{example.what_now(str(out))}", run.to_dict())
 
 
@@ -49,14 +49,14 @@ def fit(config: Path, overrides: Iterable[str], out: Path | None) -> Answer:
     settings = read_settings(config, overrides)
     if out is not None:
         settings = settings.model_copy(update={"out": str(out)})
-    run = runs.fit(settings)
+    run = experiment.fit(settings)
     return Answer(run.report.rstrip("\n"), run.to_dict())
 
 
 def evaluate_run(path: Path, say: Say) -> Answer:
     """The figures of the stored pipeline, measured again, and whether they are those that are stored."""
-    run = runs.open_run(path)
-    found = runs.evaluate(run)
+    run = open_run(path)
+    found = experiment.evaluate(run)
     same = found.to_dict() == run.evaluation
     if same:
         say("the same figures as are stored in the run")

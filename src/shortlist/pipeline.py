@@ -187,7 +187,7 @@ class FittedPipeline:
 
     def _pairs(self, pairs: Any, asked: pl.Series, numbers: np.ndarray) -> pl.DataFrame:
         """Pairs in the caller's ids as dense `user`, `item`, for those who were asked for."""
-        frame = columns_of(pairs, ("user_id", "item_id"), "exclude")
+        frame = columns_of(pairs, ("user_id", "item_id"), "the pairs to exclude")
         places = IdMap(asked).numbers(frame["user_id"])
         items = self.item_ids.numbers(frame["item_id"])
         return pl.DataFrame({"user": numbers[places[places >= 0]], "item": items[places >= 0]}).unique()

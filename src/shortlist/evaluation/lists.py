@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shortlist.errors import ColumnError, DataError, nearest
+from shortlist.errors import DataError
+from shortlist.tables.frames import columns_of
 
 Codes = npt.NDArray[np.int32]
 
@@ -54,7 +54,7 @@ def read_truth(truth: Any) -> Truth:
 
     A frame without rows raises `DataError`.
     """
-    pairs = _columns(truth, ("user_id", "item_id"), "the truth").sort("user_id", "item_id")
+    pairs = columns_of(truth, ("user_id", "item_id"), "the truth").sort("user_id", "item_id")
     pairs = pairs.filter(pl.any_horizontal(pl.all().ne_missing(pl.all().shift())))
     if pairs.is_empty():
         raise DataError("the truth has no rows, so nobody can be judged: look at the period it was taken from")
@@ -68,7 +68,7 @@ def read_lists(recommendations: Any, name: str) -> pl.DataFrame:
     Ranks that are no whole numbers from 1 raise `DataError`.
     """
     what = f"the lists of {name!r}"
-    lists = _columns(recommendations, ("user_id", "item_id", "rank"), what)
+    lists = columns_of(recommendations, ("user_id", "item_id", "rank"), what)
     if lists.is_empty():
         return lists
     if not lists["rank"].dtype.is_integer():
@@ -81,7 +81,7 @@ def read_lists(recommendations: Any, name: str) -> pl.DataFrame:
 
 def read_candidates(candidates: Any) -> pl.DataFrame:
     """The columns `user_id, item_id, source` of a frame of candidates, the source as text."""
-    rows = _columns(candidates, ("user_id", "item_id", "source"), "the candidates")
+    rows = columns_of(candidates, ("user_id", "item_id", "source"), "the candidates")
     return rows.with_columns(pl.col("source").cast(pl.String))
 
 
@@ -217,34 +217,6 @@ def _refuse_repeats(codes_BK: Codes, start: int, lists: pl.DataFrame, truth: Tru
         f"the list of user {user!r} in the lists of {name!r} shows item {item!r} twice, "
         f"at ranks {ranks[0]} and {ranks[1]}: keep its best place only and number the list again"
     )
-
-
-def _columns(frame: Any, names: tuple[str, ...], what: str) -> pl.DataFrame:
-    """The columns of a frame of any library, as Polars: ids without nulls, whole numbers or text."""
-    try:
-        given = nw.from_native(frame)
-    except TypeError as error:
-        raise DataError(f"{what} are no table: {error}") from None
-    there = given.collect_schema().names()
-    for name in names:
-        if name not in there:
-            raise ColumnError(f"{what} lack the column {name!r}{nearest(name, there)}")
-    picked = given.select(*names)
-    try:
-        found = (picked.collect("polars") if isinstance(picked, nw.LazyFrame) else picked).to_polars()
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{what} have a column of mixed types: {error}") from None
-    for name in names:
-        if found[name].null_count():
-            raise DataError(f"{what}: {found[name].null_count():,} rows have no {name}; drop them or fill it in")
-    if found.is_empty():
-        return found
-    labels = [name for name in names if isinstance(found[name].dtype, pl.Categorical | pl.Enum)]
-    found = found.with_columns(pl.col(labels).cast(pl.String))
-    for name in ("user_id", "item_id"):
-        if not (found[name].dtype.is_integer() or found[name].dtype == pl.String):
-            raise DataError(f"{what}: {name} is of type {found[name].dtype}; cast it to whole numbers or text")
-    return found
 
 
 def _kind(dtype: pl.DataType) -> str:

@@ -13,23 +13,32 @@ from shortlist.errors import ColumnError, DataError, nearest
 def columns_of(frame: Any, names: tuple[str, ...], what: str) -> pl.DataFrame:
     """The named columns of a frame of any library, or of an Ibis table, as Polars; `what` names it in messages.
 
-    A missing column raises `ColumnError`; what is no frame, and ids that are missing, raise `DataError`.
+    Ids come as whole numbers or text; categories become text. A missing column raises `ColumnError`; what is no
+    frame, values that are missing, columns of mixed types and other types of ids raise `DataError`.
     """
     try:
         given = nw.from_native(frame)
-    except TypeError:
-        raise DataError(
-            f"{what}: a {type(frame).__name__} is not a table; give a frame with {', '.join(names)}"
-        ) from None
-    known = given.collect_schema().names()
+    except TypeError as error:
+        raise DataError(f"{what} are no table: {error}") from None
+    there = given.collect_schema().names()
     for name in names:
-        if name not in known:
-            raise ColumnError(f"{what} has no column {name!r}{nearest(name, known)}")
+        if name not in there:
+            raise ColumnError(f"{what} lack the column {name!r}{nearest(name, there)}")
     picked = given.select(*names)
-    found = (picked.collect("polars") if isinstance(picked, nw.LazyFrame) else picked).to_polars()
+    try:
+        found = (picked.collect("polars") if isinstance(picked, nw.LazyFrame) else picked).to_polars()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} have a column of mixed types: {error}") from None
     for name in names:
-        if name.endswith("_id") and found[name].null_count():
-            raise DataError(f"{what}: {found[name].null_count()} of {found.height} values of {name!r} are missing")
+        if found[name].null_count():
+            raise DataError(f"{what}: {found[name].null_count():,} rows have no {name}; drop them or fill it in")
+    if found.is_empty():
+        return found
+    labels = [name for name in names if isinstance(found[name].dtype, pl.Categorical | pl.Enum)]
+    found = found.with_columns(pl.col(labels).cast(pl.String))
+    for name in names:
+        if name.endswith("_id") and not (found[name].dtype.is_integer() or found[name].dtype == pl.String):
+            raise DataError(f"{what}: {name} is of type {found[name].dtype}; cast it to whole numbers or text")
     return found
 
 
@@ -46,7 +55,7 @@ def ids_of(ids: Any, name: str) -> pl.Series:
         nw.from_native(ids)
     except TypeError:
         return _series(name, ids)
-    return columns_of(ids, (name,), f"the table of {name}s")[name]
+    return columns_of(ids, (name,), f"the {name}s")[name]
 
 
 def _series(name: str, ids: Iterable[Any]) -> pl.Series:

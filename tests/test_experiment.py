@@ -16,7 +16,8 @@ import pytest
 import shortlist as sl
 from shortlist import comparison, store
 from shortlist.config import parse
-from shortlist.run import baselines, evaluate, fit, open_run
+from shortlist.experiment import baselines, evaluate, fit
+from shortlist.run import open_run
 from shortlist.settings import ByTime, Settings, changed, read_settings
 
 
@@ -186,7 +187,7 @@ def test_a_killed_fit_leaves_the_run_that_stood_there(world: Path, tmp_path: Pat
     lists = made.pipeline.recommend(users)
     # Each try fits to the same place over and over, and says when its imports are over.
     script = (
-        "import sys; from shortlist.settings import read_settings, changed; from shortlist.run import fit\n"
+        "import sys; from shortlist.settings import read_settings, changed; from shortlist.experiment import fit\n"
         "settings = read_settings(sys.argv[1]); print('ready', flush=True)\n"
         "while True: fit(settings)\n"
     )
