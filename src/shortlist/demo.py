@@ -13,21 +13,21 @@ from shortlist.models.repurchase import Repurchase
 from shortlist.models.same_attribute import SameAttribute
 from shortlist.models.user_knn import UserKNN
 from shortlist.pipeline import Pipeline
+from shortlist.ranking.features import Features
 from shortlist.ranking.ranker import LambdaMART
 from shortlist.settings import ByTime, Data, Settings
 
 AT = "2017-11-27"
 RECIPE = Pipeline(
     retrievers=(
-        Repurchase(half_life="60d"),
-        Repurchase(half_life="365d"),
-        Popular(window="28d"),
-        SameAttribute(column="product_type"),
-        UserKNN(),
+        Repurchase(half_life="60d", votes=1.5),
+        Repurchase(half_life="365d", votes=1.5),
+        Popular(window="14d"),
+        SameAttribute(column="product_type", window="14d"),
+        UserKNN(recent="15d"),
     ),
     ranker=LambdaMART(),
-    slices=5,
-    horizon="7d",
+    features=Features(attributes=("product_type", "product_category", "manufacturer_id")),
 )
 
 

@@ -18,7 +18,7 @@ from shortlist.models import AnyRetriever, source_names
 from shortlist.models.retrieval import Request, Retriever
 from shortlist.moments import Duration, microseconds, written
 from shortlist.progress import step
-from shortlist.ranking.candidates import first_source, gather
+from shortlist.ranking.candidates import FUSION_OFFSET, first_source, gather
 from shortlist.ranking.features import Features, FeatureTables
 from shortlist.ranking.ranker import FittedLambdaMART, LambdaMART
 from shortlist.seeds import Seeds
@@ -43,9 +43,9 @@ class Pipeline(Config):
     """Candidates kept for each user: no list is longer."""
     horizon: Duration = "7d"
     """How far ahead the ranker learns to look."""
-    slices: PositiveInt = 8
+    slices: PositiveInt = 7
     """Past horizons that the ranker learns from, one before the other."""
-    negatives: float = Field(0.2, gt=0, le=1)
+    negatives: float = Field(0.1, gt=0, le=1)
     """Share of the misses that the ranker learns from, drawn at random; every hit stays."""
     filter_seen: bool | Literal["auto"] = "auto"
     """Whether items that a user had before are left out; auto: where under 5 % of the newest pairs are repeats."""
@@ -166,7 +166,10 @@ class FittedPipeline:
         if self.recipe.filter_seen if filter_seen is None else filter_seen:
             seen = self.seen.join(request.user_frame, on="user", how="semi")
             request = replace(request, exclude=seen if exclude is None else pl.concat([seen, exclude]).unique())
-        rows = gather(self.retrievers, request, depth=self.recipe.candidates)
+        votes = {name: model.votes for name, model in zip(self.retrievers, self.recipe.retrievers, strict=True)}
+        # Where the fusion is the answer its top counts; where a ranker follows, what is left out at the bottom.
+        offset = FUSION_OFFSET if self.recipe.ranker is None else self.recipe.candidates
+        rows = gather(self.retrievers, request, depth=self.recipe.candidates, votes=votes, offset=offset)
         return rows if self.features is None else self.features.of(rows)
 
     def _ranked(self, users: np.ndarray, k: int, **limits: Any) -> pl.DataFrame:

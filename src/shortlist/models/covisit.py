@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 from ibis import _
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from shortlist.config import Config
 from shortlist.dataset import relations
@@ -41,6 +41,8 @@ class CoVisit(Config):
     """Items of the user's own history that speak, the strongest."""
     last: PositiveInt = 1_000
     """Events of each user, the newest, from which pairs are counted."""
+    votes: PositiveFloat = 1.0
+    """How much its ranks count where those of several retrievers are fused."""
 
     def fit(self, data: Dataset) -> "FittedCoVisit":
         """Count pairs. Users without events, and unknown users, get nothing."""

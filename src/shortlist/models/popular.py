@@ -10,7 +10,7 @@ from typing import Literal
 
 import ibis
 import polars as pl
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
 from shortlist.config import Config
 from shortlist.dataset import relations
@@ -33,6 +33,8 @@ class Popular(Config):
     """A column of the users table: each of its values gets a list of its own."""
     depth: PositiveInt = 2_000
     """Items kept for each list."""
+    votes: PositiveFloat = 1.0
+    """How much its ranks count where those of several retrievers are fused."""
 
     def fit(self, data: Dataset) -> "FittedPopular":
         """Count. Users without a value in `by`, and unknown users, are answered from the list of everybody."""

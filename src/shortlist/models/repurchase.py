@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
 from shortlist.config import Config
 from shortlist.dataset import relations
@@ -26,6 +26,8 @@ class Repurchase(Config):
     """Time after which an event counts half."""
     depth: PositiveInt = 2_000
     """Items kept for each user."""
+    votes: PositiveFloat = 1.0
+    """How much its ranks count where those of several retrievers are fused."""
 
     def fit(self, data: Dataset) -> "FittedRepurchase":
         """Sum. Users without events, and unknown users, get nothing."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
 from shortlist.config import Config
 from shortlist.dataset import relations
@@ -33,6 +33,8 @@ class SameAttribute(Config):
     """Time after which an event of the user's own history counts half."""
     depth: PositiveInt = 100
     """Items kept for each value, the most popular."""
+    votes: PositiveFloat = 1.0
+    """How much its ranks count where those of several retrievers are fused."""
 
     def fit(self, data: Dataset) -> "FittedSameAttribute":
         """Count. Items without a value are never answered; users without events, and unknown users, get nothing."""

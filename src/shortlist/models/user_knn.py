@@ -40,6 +40,8 @@ class UserKNN(Config):
     """Time after which an event of a neighbour counts half in what is answered."""
     sharpness: PositiveFloat = 1.5
     """Exponent of the likeness: the higher, the more the nearest alone speak."""
+    votes: PositiveFloat = 1.0
+    """How much its ranks count where those of several retrievers are fused."""
 
     def fit(self, data: Dataset) -> "FittedUserKNN":
         """Find the neighbours. Users without events, and unknown users, get nothing."""

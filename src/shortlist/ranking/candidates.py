@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import polars as pl
 
@@ -13,20 +14,31 @@ VOTE = 10**12
 """The unit in which votes are added: a vote of one is so many."""
 
 
-def gather(retrievers: Mapping[str, Retriever], request: Request, *, depth: int) -> pl.DataFrame:
+def gather(
+    retrievers: Mapping[str, Retriever],
+    request: Request,
+    *,
+    depth: int,
+    votes: Mapping[str, float] = MappingProxyType({}),
+    offset: int = FUSION_OFFSET,
+) -> pl.DataFrame:
     """The union of what each retriever answers, at most `request.k` a user, the best fused first.
 
     Every retriever is asked for `depth` items. Columns: `user`, `item` (int32); `fused` (float32), `rank` (int32, from
     1); `rank_<source>` (int32) and `score_<source>` (float32) for each source, null where it did not bring the pair.
 
-    fused = Σ over sources 1 / (60 + rank): reciprocal-rank fusion (Cormack, Clarke, Büttcher, SIGIR 2009). Ties go to
-    the smaller item.
+    fused = Σ over sources votes / (offset + rank), one vote where `votes` names no number: reciprocal-rank fusion
+    (Cormack, Clarke, Büttcher, SIGIR 2009). Ties go to the smaller item.
     """
     brought = {name: retriever.retrieve(replace(request, k=depth)) for name, retriever in retrievers.items()}
-    # Whole numbers, so that no order of addition changes a bit and equal votes tie.
-    vote = (VOTE / (FUSION_OFFSET + pl.col("rank"))).round().cast(pl.Int64)
-    votes = [answer.select("user", "item", fused=vote) for answer in brought.values()]
-    fused = pl.concat(votes).group_by("user", "item").agg(pl.col("fused").sum())
+    ballots = [
+        # Whole numbers, so that no order of addition changes a bit and equal votes tie.
+        answer.select(
+            "user", "item", fused=(VOTE * votes.get(name, 1.0) / (offset + pl.col("rank"))).round().cast(pl.Int64)
+        )
+        for name, answer in brought.items()
+    ]
+    fused = pl.concat(ballots).group_by("user", "item").agg(pl.col("fused").sum())
     rows = best(fused.rename({"fused": "score"}), request).rename({"score": "fused"})
     for name, answer in brought.items():
         named = answer.select(
