@@ -24,7 +24,7 @@ RECIPE = Pipeline(
         Repurchase(half_life="365d", votes=1.5),
         Popular(window="14d"),
         SameAttribute(column="product_type", window="14d"),
-        UserKNN(recent="15d"),
+        UserKNN(neighbours=100, recent="15d"),
     ),
     ranker=LambdaMART(),
     features=Features(attributes=("product_type", "product_category", "manufacturer_id")),

@@ -174,9 +174,10 @@ class FittedPipeline:
 
     def _ranked(self, users: np.ndarray, k: int, **limits: Any) -> pl.DataFrame:
         rows = self.candidates(users, **limits)
-        scores = rows["fused"].cast(pl.Float64) if self.ranker is None else pl.Series(self.ranker.score(rows))
+        fused = pl.col("fused").cast(pl.Float64)
+        rows = rows.with_columns(score=fused) if self.ranker is None else self.ranker.best(rows, k)
         return (
-            rows.with_columns(score=scores, source=first_source(rows))
+            rows.with_columns(source=first_source(rows))
             .sort(["user", "score", "rank"], descending=[False, True, False])
             .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("user"))
             .filter(pl.col("rank") <= k)

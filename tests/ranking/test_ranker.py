@@ -110,3 +110,20 @@ def test_features_may_be_called_anything(rows: pl.DataFrame) -> None:
     fitted = RECIPE.fit(odd, seeds=Seeds(1))
     assert fitted.importances()["feature"].to_list() == ['product "type": [a, b]', "Ünïcode { } name"]
     assert first_hits(odd, fitted.score(odd)) > 0.8
+
+
+def test_early_exit_leaves_out_only_what_a_fifth_of_the_trees_places_low() -> None:
+    draws = np.random.default_rng(3)
+    a, b, c = draws.random((3, 3_000))
+    hits = (a + b + 0.3 * c + 0.2 * draws.random(3_000) > 1.9).astype(int)
+    rows = pl.DataFrame({"list": np.repeat(np.arange(10), 300), "hit": hits, "a": a, "b": b, "c": c})
+    fitted = LambdaMART(rounds=100, min_rows=5, feature_share=1, threads=1).fit(rows, seeds=Seeds(0))
+    asked = rows.rename({"list": "user"})
+    found = fitted.best(asked, 5)
+    all_scores = asked.with_columns(score=pl.Series(fitted.score(asked)))
+    assert found.height < asked.height
+    assert found.group_by("user").len()["len"].min() >= 100
+    for user in range(10):
+        expected = all_scores.filter(pl.col("user") == user).sort("score", descending=True).head(5)["score"]
+        given = found.filter(pl.col("user") == user).sort("score", descending=True).head(5)["score"]
+        assert given.to_list() == expected.to_list()
