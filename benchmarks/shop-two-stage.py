@@ -2,7 +2,7 @@
 
 The claim is the demo itself: `shortlist demo` in a process of its own for each cut date, so that its seconds and its
 peak memory are those that a user sees. The recipe was chosen on cuts of September to November 2017 other than these
-three; 2017-11-27 was looked at to confirm, 2017-10-30 and 2017-11-13 not at all.
+three; 2017-11-27 was looked at to confirm, 2017-10-30 and 2017-11-13 are results alone: nothing was chosen by them.
 """
 
 import json
