@@ -61,7 +61,8 @@ class LambdaMART(Config):
         hits = rows["hit"].to_numpy()
         if not 0 < hits.sum() < len(hits):
             raise DataError(
-                f"the ranker needs hits and misses to learn from; of {len(hits)} candidates {int(hits.sum())} are hits"
+                f"the ranker needs hits and misses to learn from; of {len(hits)} candidates {int(hits.sum())} are "
+                "hits: give it a longer history or a shorter horizon, or leave the ranker out"
             )
         names = tuple(name for name in rows.columns if name not in {"list", "hit"})
         lengths = rows.group_by("list", maintain_order=True).len()["len"].to_numpy()
