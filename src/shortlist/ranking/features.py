@@ -36,7 +36,6 @@ class Features(Config):
     """Ages at which an event counts half, one feature each."""
     windows: tuple[Duration, ...] = Field(("7d", "28d", "91d"), min_length=1)
     """Spans before the moment in which events are counted, one feature each, the shortest first."""
-
     habit_half_life: Duration = "60d"
     """Age at which an event counts half in how much a user wants an attribute's value."""
     habit_window: Duration = "28d"

@@ -9,7 +9,7 @@ Each list is one user's candidates at one moment; a candidate is a hit or a miss
 - binary: log loss of each row alone.
 
 Source: as named; the trees are LightGBM (Ke et al., NIPS 2017).  Differs: the first is the default, for it reaches what
-the second does in half the time (docs/decisions/0002).  Cost: rows x features x rounds.
+the second does in two thirds of the time (docs/decisions/0002).  Cost: rows x features x rounds.
 """
 
 from dataclasses import dataclass
