@@ -79,7 +79,7 @@ def test_evaluate_gives_the_figures_that_fit_gave(world: Path, tmp_path: Path) -
 def test_the_report_is_on_stdout_and_the_progress_on_stderr(world: Path, tmp_path: Path) -> None:
     fitted = told("fit", "--config", world / "shortlist.toml", "--out", tmp_path / "run")
     assert "user_id from customer_id" in fitted.stdout
-    assert "repurchase  map@5" in fitted.stdout
+    assert "repurchase    map@5" in fitted.stdout
     assert re.search(r"\d+\.\d s  fit the pipeline", fitted.stderr)
     quiet = told("fit", "--config", world / "shortlist.toml", "--out", tmp_path / "run", "--quiet")
     assert quiet.stderr == ""
@@ -159,13 +159,49 @@ def test_anybodys_lists_are_judged_from_files(tmp_path: Path) -> None:
     assert "mrr@2" in told(*words, "--catalogue", "4").stdout
 
 
+def test_the_events_before_bring_the_baselines_into_the_table(tmp_path: Path) -> None:
+    (tmp_path / "lists.csv").write_text("user_id,item_id,rank\n1,a,1\n1,b,2\n2,a,1\n")
+    (tmp_path / "truth.csv").write_text("user_id,item_id\n1,b\n2,a\n")
+    (tmp_path / "before.csv").write_text("user_id,item_id,date\n1,a,2024-01-01\n3,a,2024-01-02\n2,c,2024-01-02\n")
+    words = ["evaluate", tmp_path / "lists.csv", "--truth", tmp_path / "truth.csv", "--metrics", "map@2,novelty@2"]
+    figures = json.loads(told(*words, "--history", tmp_path / "before.csv", "--json").stdout)
+    assert {row["model"] for row in figures["table"]} == {"lists.csv", "popular", "popular_ever", "repurchase"}
+    assert "No baseline stands beside it" in told("evaluate", *words[1:4], "--metrics", "map@2").stdout
+
+
+def test_anybodys_predictions_are_judged_from_files_beside_the_constants(tmp_path: Path) -> None:
+    (tmp_path / "told.csv").write_text("user_id,item_id,prediction\n1,a,2\n1,b,4\n2,a,4\n")
+    (tmp_path / "truth.csv").write_text("user_id,item_id,stars\n1,a,1\n1,b,5\n2,a,3\n")
+    words = ["evaluate", tmp_path / "told.csv", "--truth", tmp_path / "truth.csv", "--target", "stars"]
+    figures = json.loads(told(*words, "--json").stdout)
+    assert {row["model"] for row in figures["table"]} == {"told.csv", "mean", "median"}
+    mae = json.loads(told(*words, "--metrics", "mae", "--json").stdout)["table"]
+    assert [(row["model"], row["value"]) for row in mae] == [
+        ("told.csv", 1.0),
+        ("mean", pytest.approx(4 / 3)),
+        ("median", pytest.approx(4 / 3)),
+    ]
+    (tmp_path / "told.csv").write_text('user_id,item_id,prediction\n1,"a,2\n1,b,4\n')
+    answer = told(*words)
+    assert answer.exit_code == 4
+    assert "Traceback" not in answer.output
+
+
+def test_metrics_are_listed_and_one_is_told_whole() -> None:
+    rows = json.loads(told("metrics", "--json").stdout)
+    assert {"map@k", "recall[@k]", "rmse"} <= {row["metric"] for row in rows}
+    assert "|T|" in told("metrics", "map@12").stdout
+    assert "did you mean 'ndcg'" in told("metrics", "ncdg").stderr
+
+
 def test_compare_shows_two_runs_side_by_side(world: Path, tmp_path: Path) -> None:
     words = ["fit", "--config", world / "run", "--set", "pipeline.candidates=5", "--out", tmp_path / "few"]
     assert told(*words).exit_code == 0
     shown = told("compare", world / "run", tmp_path / "few")
     assert f"paired difference to {world / 'run'}" in shown.stdout
     found = json.loads(told("compare", world / "run", tmp_path / "few", "--json").stdout)
-    assert {row["model"] for row in found["differences"]} == {str(tmp_path / "few")}
+    baselines = {"popular", "popular_ever", "repurchase"}
+    assert {row["model"] for row in found["differences"]} == {str(tmp_path / "few"), *baselines}
 
 
 def test_the_schema_names_what_a_file_may_say() -> None:
@@ -194,6 +230,12 @@ def test_a_slip_in_the_file_is_answered_with_its_path_and_the_nearest_name(tmp_p
         (["recommend", "{run}", "--all", "--out", "{tmp}/lists.xls"], 3, "an ending that is not written"),
         (["evaluate", "{run}", "--metrics", "map@5"], 3, "brings its own truth"),
         (["evaluate", "{world}/purchases.csv"], 3, "--truth"),
+        (
+            ["evaluate", "{world}/purchases.csv", "--truth", "x.csv", "--metrics", "rmse,map@3"],
+            3,
+            "judge the two apart",
+        ),
+        (["evaluate", "{world}/purchases.csv", "--truth", "x.csv", "--metrics", "f2", "--target", "y"], 3, "--target"),
         (["compare", "{run}", "{run}"], 3, "named twice"),
         (["evaluate", "{world}/purchases.csv", "--truth", "{world}/purchases.csv"], 4, "no column 'rank'"),
         (["recommend", "{run}", "--users-file", "{tmp}/none.csv"], 4, "there is no file"),

@@ -15,7 +15,7 @@ import pytest
 
 import shortlist as sl
 from shortlist import comparison, store
-from shortlist.config import parse
+from shortlist.config import parse, to_toml
 from shortlist.experiment import baselines, evaluate, fit
 from shortlist.run import open_run
 from shortlist.settings import ByTime, Settings, changed, read_settings
@@ -132,7 +132,12 @@ def test_metrics_longer_than_the_lists_and_lists_longer_than_the_candidates_are_
 
 @pytest.mark.parametrize(
     "split",
-    [{"kind": "last_n", "n": 2}, {"kind": "by_user", "share": 0.4}, {"kind": "at_random", "share": 0.3}],
+    [
+        {"kind": "last_n", "n": 2},
+        {"kind": "by_user", "share": 0.4},
+        {"kind": "by_item", "share": 0.3},
+        {"kind": "at_random", "share": 0.3},
+    ],
     ids=lambda split: split["kind"],
 )
 def test_every_split_is_judged_and_can_be_judged_again(split: dict[str, Any], world: Path, tmp_path: Path) -> None:
@@ -229,7 +234,10 @@ def test_compare_tells_each_minus_the_first(run: Any, world: Path, tmp_path: Pat
 def test_a_file_of_lists_is_compared_on_the_truth_of_the_first(run: Any, tmp_path: Path) -> None:
     run.recommendations.select("user_id", "item_id", "rank").write_csv(tmp_path / "lists.csv")
     found = comparison.compare([run.path, tmp_path / "lists.csv"])
-    assert found.differences["difference"].to_list() == [0.0, 0.0, 0.0]
+    theirs = found.differences.filter(model=str(tmp_path / "lists.csv"))
+    assert theirs["difference"].to_list() == [0.0, 0.0, 0.0]
+    assert theirs["p_holm"].drop_nulls().to_list() == [1.0, 1.0]
+    assert found.table["model"].unique(maintain_order=True).to_list()[2:] == ["popular", "popular_ever", "repurchase"]
     with pytest.raises(sl.ConfigError, match="name a run first"):
         comparison.compare([tmp_path / "lists.csv", run.path])
 
@@ -242,5 +250,20 @@ def test_runs_with_another_truth_are_not_compared(run: Any, world: Path, tmp_pat
 
 def test_shorter_lists_are_not_compared_by_metrics_that_look_further(run: Any, world: Path, tmp_path: Path) -> None:
     other = fit(settings(world, tmp_path / "other", pipeline=PLAIN, k=3, metrics=["map@3"]))
-    with pytest.raises(sl.ConfigError, match="3 long, but map@5 looks further"):
+    with pytest.raises(sl.ConfigError, match="3 long, but 5 places are looked at"):
         comparison.compare([run.path, other.path])
+
+
+def test_a_recipe_is_fitted_before_it_is_compared(run: Any, world: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "plain.toml"
+    recipe.write_text(to_toml(settings(world, tmp_path / "plain", pipeline=PLAIN)), encoding="utf-8")
+    found = comparison.compare([run.path, recipe])
+    assert open_run(tmp_path / "plain").judged
+    assert found.table["model"].unique(maintain_order=True).to_list()[:2] == [str(run.path), str(recipe)]
+
+
+def test_metrics_of_what_is_shown_are_the_same_when_the_stored_run_is_judged_again(world: Path, tmp_path: Path) -> None:
+    metrics = ["novelty@5", "popularity_bias@5", "serendipity@5", "gini@5", "f2", "map@5"]
+    made = fit(settings(world, tmp_path / "shown", pipeline=PLAIN, metrics=metrics))
+    assert evaluate(open_run(made.path)).to_dict() == made.evaluation
+    assert {row["slice"] for row in made.slices} >= {"user"}

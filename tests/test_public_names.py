@@ -10,9 +10,10 @@ import pytest
 import shortlist as sl
 
 NAMES = {
-    *("Dataset", "Engine", "Split", "by_time", "last_n", "by_user", "at_random"),
+    *("Dataset", "Engine", "Split", "by_time", "last_n", "by_user", "by_item", "at_random"),
+    *("k_fold", "rolling", "Tree", "check", "Findings"),
     *("Popular", "Repurchase", "CoVisit", "SameAttribute", "UserKNN", "LambdaMART", "Features"),
-    *("Pipeline", "FittedPipeline", "load", "evaluate", "anatomy", "baselines"),
+    *("Pipeline", "FittedPipeline", "load", "evaluate", "evaluate_predictions", "anatomy", "baselines", "slices"),
     *("ShortlistError", "ConfigError", "DataError", "ColumnError", "RejectsError"),
     *("MissingExtraError", "StoreError"),
 }
@@ -64,5 +65,10 @@ def test_the_door_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     found = sl.evaluate(lists, split.test.pairs(), ["map@12", "recall@12"], against=sl.baselines(split, k=12))
     pipeline.save("runs/today")
 
-    assert found.table["model"].unique(maintain_order=True).to_list() == ["model", "popular", "repurchase"]
+    assert found.table["model"].unique(maintain_order=True).to_list() == [
+        "model",
+        "popular",
+        "popular_ever",
+        "repurchase",
+    ]
     assert sl.load("runs/today").recommend(split.test.users, k=12).equals(lists)

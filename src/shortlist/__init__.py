@@ -18,10 +18,13 @@ from shortlist.errors import (
 
 if TYPE_CHECKING:
     from shortlist.dataset.dataset import Dataset
-    from shortlist.dataset.split import Split, at_random, by_time, by_user, last_n
+    from shortlist.dataset.folds import Tree, k_fold, rolling
+    from shortlist.dataset.split import Split, at_random, by_item, by_time, by_user, last_n
     from shortlist.evaluation.anatomy import anatomy
-    from shortlist.evaluation.evaluate import evaluate
-    from shortlist.experiment import baselines
+    from shortlist.evaluation.predictions import evaluate_predictions
+    from shortlist.evaluation.slices import slices
+    from shortlist.leaks.check import check
+    from shortlist.leaks.findings import Findings
     from shortlist.models.covisit import CoVisit
     from shortlist.models.popular import Popular
     from shortlist.models.repurchase import Repurchase
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from shortlist.ranking.features import Features
     from shortlist.ranking.ranker import LambdaMART
     from shortlist.tables.engine import Engine
+    from shortlist.yardsticks import baselines, evaluate
 
 __all__ = [
     "CoVisit",
@@ -40,6 +44,7 @@ __all__ = [
     "Dataset",
     "Engine",
     "Features",
+    "Findings",
     "FittedPipeline",
     "LambdaMART",
     "MissingExtraError",
@@ -51,15 +56,22 @@ __all__ = [
     "ShortlistError",
     "Split",
     "StoreError",
+    "Tree",
     "UserKNN",
     "anatomy",
     "at_random",
     "baselines",
+    "by_item",
     "by_time",
     "by_user",
+    "check",
     "evaluate",
+    "evaluate_predictions",
+    "k_fold",
     "last_n",
     "load",
+    "rolling",
+    "slices",
 ]
 
 _HOMES = {
@@ -67,6 +79,7 @@ _HOMES = {
     "Dataset": "dataset.dataset",
     "Engine": "tables.engine",
     "Features": "ranking.features",
+    "Findings": "leaks.findings",
     "FittedPipeline": "pipeline",
     "LambdaMART": "ranking.ranker",
     "Pipeline": "pipeline",
@@ -74,15 +87,22 @@ _HOMES = {
     "Repurchase": "models.repurchase",
     "SameAttribute": "models.same_attribute",
     "Split": "dataset.split",
+    "Tree": "dataset.folds",
     "UserKNN": "models.user_knn",
     "anatomy": "evaluation.anatomy",
     "at_random": "dataset.split",
-    "baselines": "experiment",
+    "baselines": "yardsticks",
+    "by_item": "dataset.split",
     "by_time": "dataset.split",
     "by_user": "dataset.split",
-    "evaluate": "evaluation.evaluate",
+    "check": "leaks.check",
+    "evaluate": "yardsticks",
+    "evaluate_predictions": "evaluation.predictions",
+    "k_fold": "dataset.folds",
     "last_n": "dataset.split",
     "load": "pipeline",
+    "rolling": "dataset.folds",
+    "slices": "evaluation.slices",
 }
 """The module of each public name that is imported when it is first used."""
 

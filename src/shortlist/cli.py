@@ -1,4 +1,4 @@
-"""The command line: `shortlist demo | fit | evaluate | recommend | compare | schema`.
+"""The command line: `shortlist demo | fit | evaluate | recommend | compare | report | check | metrics | schema`.
 
 Answers go to stdout, as text or as JSON; progress and messages go to stderr. What the commands do is in `commands`,
 which is imported when one runs, so that `--help` answers at once.
@@ -25,6 +25,8 @@ EXIT_CODES: dict[type[ShortlistError], int] = {
     StoreError: 5,
     MissingExtraError: 6,
 }
+LEAKS = 7
+"""The exit code of `check` where it found a leak."""
 _EPILOG = """\b
 Exit codes:
   0    fine
@@ -34,6 +36,7 @@ Exit codes:
   4    data that cannot be used as they are
   5    a directory that is not a stored run
   6    an optional package is missing
+  7    leaks found, by check
   130  stopped by Ctrl-C
 """
 
@@ -114,36 +117,58 @@ def fit(
 
 @app.command()
 def evaluate(
-    target: Annotated[Path, typer.Argument(metavar="RUN|LISTS", help="A stored run, or a file of anybody's lists.")],
-    truth: Annotated[Path | None, typer.Option(help="For LISTS: a file of user_id, item_id.")] = None,
+    target: Annotated[
+        Path, typer.Argument(metavar="RUN|FILE", help="A stored run, or a file of anybody's lists or predictions.")
+    ],
+    truth: Annotated[
+        Path | None, typer.Option(help="For FILE: a file of user_id, item_id; for predictions, of ids and the target.")
+    ] = None,
     metrics: Annotated[
         str | None,
-        typer.Option(help="For LISTS: what is measured.", show_default="map@12,ndcg@12,recall@12,hit_rate@12"),
+        typer.Option(
+            help="For FILE: what is measured; see `shortlist metrics`.",
+            show_default="map@12,ndcg@12,recall@12,hit_rate@12; for predictions rmse,mae,r2,spearman,calibration_error",
+        ),
     ] = None,
-    catalogue: Annotated[int | None, typer.Option(min=1, help="For LISTS: items there are, for coverage.")] = None,
-    seed: Annotated[int, typer.Option(help="For LISTS: seed of the bootstrap.")] = 0,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="For FILE: the events before the test; baselines are made of them and stand in the table."),
+    ] = None,
+    target_column: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="For predictions: the column that was predicted.",
+            show_default="target or rating",
+        ),
+    ] = None,
+    catalogue: Annotated[int | None, typer.Option(min=1, help="For lists: items there are, for coverage.")] = None,
+    seed: Annotated[int, typer.Option(help="For FILE: seed of the bootstrap.")] = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Judge a stored run again, or lists in a file (user_id, item_id, rank), with 95 % intervals.
+    """Judge a stored run again, or a file of lists or predictions, with 95 % intervals and beside baselines.
+
+    Lists are user_id, item_id, rank; predictions are ids and a column prediction.
 
     \b
     Examples:
       shortlist evaluate runs/today
-      shortlist evaluate lists.csv --truth truth.csv --metrics map@12,ndcg@10
+      shortlist evaluate lists.csv --truth truth.csv --history events.parquet --metrics map@12,ndcg@10
+      shortlist evaluate predictions.csv --truth ratings.csv --target rating --metrics rmse,mae
     """  # noqa: D301
     with _answering(quiet) as say:
         from shortlist import commands
 
         if target.is_file():
             if truth is None:
-                raise ConfigError(f"{str(target)!r} is a file of lists: say what is true with --truth truth.csv")
-            wanted = metrics or "map@12,ndcg@12,recall@12,hit_rate@12"
-            answer = commands.evaluate_lists(target, truth, wanted, catalogue, seed)
+                raise ConfigError(f"{str(target)!r} is a file: say what is true with --truth truth.csv")
+            answer = commands.evaluate_file(target, truth, metrics, history, target_column, catalogue, seed)
         else:
-            if truth is not None or metrics is not None or catalogue is not None:
+            if (truth, metrics, history, target_column, catalogue) != (None,) * 5:
                 raise ConfigError(
-                    "a run brings its own truth and metrics: --truth, --metrics, --catalogue go with LISTS"
+                    "a run brings its own truth and metrics: "
+                    "--truth, --metrics, --history, --target, --catalogue go with a file"
                 )
             answer = commands.evaluate_run(target, say)
         _answer(answer, as_json)
@@ -183,21 +208,91 @@ def recommend(
 @app.command()
 def compare(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="RUN [RUN|LISTS]...", help="A run, then runs or files of lists.")
+        list[Path],
+        typer.Argument(metavar="RUN [RUN|RECIPE|LISTS]...", help="A run or recipe first; all else beside it."),
     ],
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Runs and lists side by side on the truth of the first, with paired differences to it.
+    """Runs, recipes and lists side by side on the truth of the first, with paired differences to it.
+
+    A recipe (.toml) is fitted first and stored where it says. The baselines of the first stand in the table.
 
     \b
     Example:
-      shortlist compare runs/today runs/yesterday their_lists.csv
+      shortlist compare runs/today runs/yesterday other.toml their_lists.parquet
     """  # noqa: D301
     with _answering(quiet):
         from shortlist import commands
 
         _answer(commands.compare(paths), as_json)
+
+
+@app.command()
+def metrics(
+    name: Annotated[str | None, typer.Argument(help="One metric, such as map@12, to be told in full.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The metrics that there are, or the whole definition of one: formula, choices, source.
+
+    \b
+    Examples:
+      shortlist metrics
+      shortlist metrics ndcg
+    """  # noqa: D301
+    with _answering(quiet=True):
+        from shortlist import commands
+
+        _answer(commands.metrics(name), as_json)
+
+
+@app.command()
+def check(
+    target: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SETTINGS|RUN]", help="A shortlist.toml, or a stored run.", show_default="shortlist.toml"
+        ),
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="In place of SETTINGS: the events that are learnt from.")] = None,
+    test: Annotated[Path | None, typer.Option(help="With --train: the events that are judged on.")] = None,
+    users: Annotated[Path | None, typer.Option(help="With --train: what is known of the users.")] = None,
+    items: Annotated[Path | None, typer.Option(help="With --train: what is known of the items.")] = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--target", help="The events' column that is to be predicted.", show_default="the weight, if any"),
+    ] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Look for leaks between what is learnt from and what is judged on; exit code 7 where there are some.
+
+    It looks at the data: events and columns that see past the cut, pairs, groups and texts on both sides, order that
+    only ids decide, columns made from the target.
+
+    \b
+    Examples:
+      shortlist check shortlist.toml
+      shortlist check runs/today --json
+      shortlist check --train train.parquet --test test.parquet --items items.parquet --target rating
+    """  # noqa: D301
+    with _answering(quiet):
+        from shortlist import commands
+
+        if train is None and test is None:
+            if users is not None or items is not None:
+                raise ConfigError("--users and --items go with --train and --test: settings name their own tables")
+            answer = commands.check(target or Path("shortlist.toml"), overrides or (), column)
+        else:
+            if train is None or test is None:
+                raise ConfigError("two tables are needed: --train train.parquet --test test.parquet")
+            if target is not None or overrides:
+                raise ConfigError("give either settings or a run, or --train and --test, not both")
+            answer = commands.check_tables(train, test, users, items, column)
+        _answer(answer, as_json)
+        if not answer.data["clean"]:
+            raise typer.Exit(LEAKS)
 
 
 @app.command()

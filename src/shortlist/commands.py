@@ -3,6 +3,7 @@
 Every function gives an `Answer`: a text to read and the same for machines. Messages on the way go to `say`.
 """
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +15,27 @@ from shortlist import demo as example
 from shortlist import experiment, store
 from shortlist.comparison import compare as comparison
 from shortlist.config import json_schema
+from shortlist.dataset.dataset import Dataset
 from shortlist.errors import ConfigError
-from shortlist.evaluation.evaluate import evaluate as judge
-from shortlist.exchange import check_ending, ids_like, lists_in, pairs_in, users_in, write_lists
+from shortlist.evaluation.evaluate import Evaluation
+from shortlist.evaluation.metrics import FAMILIES, Family, family_of, metrics_of, of_numbers, written_form
+from shortlist.evaluation.predictions import METRICS, PREDICTION, PredictionEvaluation, evaluate_predictions
+from shortlist.evaluation.scoreboard import aligned
+from shortlist.exchange import check_ending, ids_like, lists_in, pairs_in, table_in, users_in, write_lists
+from shortlist.leaks import check as leaks
+from shortlist.leaks.tables import split_of_tables
 from shortlist.pipeline import FittedPipeline, load
 from shortlist.progress import step
 from shortlist.run import open_run
 from shortlist.settings import Settings, changed, read_settings, rooted
+from shortlist.tables.engine import Engine
+from shortlist.yardsticks import evaluate as judge
 
 Say = Callable[[str], None]
 """Takes a message for the person at the terminal."""
 
 _ROWS_SHOWN = 600
+_LIST_METRICS = ("map@12", "ndcg@12", "recall@12", "hit_rate@12")
 
 
 @dataclass(frozen=True)
@@ -66,13 +76,52 @@ def evaluate_run(path: Path, say: Say) -> Answer:
     return Answer(str(found), {**found.to_dict(), "same_as_stored": same})
 
 
-def evaluate_lists(lists: Path, truth: Path, metrics: str, catalogue: int | None, seed: int) -> Answer:
-    """The figures of anybody's lists."""
-    with step("read the lists"):
-        shown, true = lists_in(lists), pairs_in(truth)
-    names = [name for name in metrics.split(",") if name.strip()]
-    found = judge(shown, true, names, catalogue=catalogue, seed=seed, name=lists.name)
+def evaluate_file(
+    file: Path,
+    truth: Path,
+    metrics: str | None,
+    history: Path | None,
+    target: str | None,
+    catalogue: int | None,
+    seed: int,
+) -> Answer:
+    """The figures of anybody's lists or predictions, told apart by the metrics, or else by their columns."""
+    names = [name for name in metrics.split(",") if name.strip()] if metrics is not None else None
+    numbers = PREDICTION in table_in(file).columns if names is None else of_numbers(metrics_of(names))
+    found: Evaluation | PredictionEvaluation
+    if numbers:
+        if catalogue is not None:
+            raise ConfigError("--catalogue goes with lists: predictions show no items")
+        with step("read the predictions"):
+            told, true = table_in(file), table_in(truth)
+            train = None if history is None else table_in(history)
+        found = evaluate_predictions(
+            told, true, names or METRICS, target=target, train=train, seed=seed, name=file.name
+        )
+    else:
+        if target is not None:
+            raise ConfigError("--target goes with predictions: lists are true or not")
+        with step("read the lists"):
+            shown, true = lists_in(file), pairs_in(truth)
+        chosen = names or list(_LIST_METRICS)
+        with Engine.open() as engine:
+            past = None if history is None else Dataset.read(str(history), engine=engine)
+            found = judge(shown, true, chosen, history=past, catalogue=catalogue, seed=seed, name=file.name)
     return Answer(str(found), found.to_dict())
+
+
+def metrics(name: str | None) -> Answer:
+    """All metrics, a line each, or one with its whole definition."""
+    if name is not None:
+        key, family = family_of(name)
+        definition = inspect.cleandoc(family.function.__doc__ or "")
+        return Answer(f"{key}\n\n{definition}", {"metric": key, "definition": definition})
+    rows = [
+        {"metric": written_form(key), "judges": family.kind, "needs": family.needs, "what": _first_line(family)}
+        for key, family in FAMILIES.items()
+    ]
+    lines = [["metric", "judges", "what"], *([row["metric"], row["judges"], row["what"]] for row in rows)]
+    return Answer(f"{aligned(lines)}\n\nThe whole definition of one: shortlist metrics ndcg", rows)
 
 
 def recommend(
@@ -121,9 +170,41 @@ def compare(paths: Iterable[Path]) -> Answer:
     return Answer(str(found), found.to_dict())
 
 
+def check(
+    target: Path,
+    overrides: Iterable[str],
+    column: str | None,
+) -> Answer:
+    """What the split that settings or a stored run describe gives away."""
+    settings = read_settings(target, overrides)
+    with Engine.open(settings.data.engine, memory=settings.data.memory) as engine:
+        with step("read the tables"):
+            split = experiment.split_of(settings, experiment.read(settings, engine))
+        if split is None:
+            raise ConfigError(
+                f"{str(target)!r} has no [split], so nothing is held out that could leak: add one, such as "
+                "--set split.kind=by_time --set split.test=7d"
+            )
+        found = leaks.check(split, target=column)
+    return Answer(str(found), found.to_dict())
+
+
+def check_tables(train: Path, test: Path, users: Path | None, items: Path | None, column: str | None) -> Answer:
+    """What two tables of events give away, one to learn from and one to judge on."""
+    with Engine.open() as engine:
+        with step("read the tables"):
+            split = split_of_tables(train, test, items=items, users=users, engine=engine)
+        found = leaks.check(split, target=column)
+    return Answer(str(found), found.to_dict())
+
+
 def schema() -> str:
     """The JSON Schema of `shortlist.toml`."""
     return json_schema(Settings)
+
+
+def _first_line(family: Family) -> str:
+    return (family.function.__doc__ or "").strip().splitlines()[0]
 
 
 def _asked(users: str | None, users_file: Path | None, pipeline: FittedPipeline) -> pl.Series:

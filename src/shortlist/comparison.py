@@ -1,4 +1,4 @@
-"""Comparison: any number of runs, and of anybody's lists, on one truth."""
+"""Comparison: any number of runs, recipes, and of anybody's lists, on one truth, beside the baselines."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,11 +7,16 @@ from typing import Any
 
 import polars as pl
 
+from shortlist import experiment
 from shortlist.errors import ConfigError, DataError
-from shortlist.evaluation.evaluate import evaluate
-from shortlist.evaluation.metrics import metrics_of
+from shortlist.evaluation.metrics import depth, metrics_of
+from shortlist.evaluation.scoreboard import aligned, told_p
 from shortlist.exchange import lists_in
 from shortlist.run import Run, open_run
+from shortlist.settings import read_settings
+
+RECIPE = ".toml"
+"""The ending of a file that is fitted before it is compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,16 +26,15 @@ class Comparison:
     table: pl.DataFrame
     """A row for each model and metric: model, metric, value, low, high."""
     differences: pl.DataFrame
-    """A row for each other model and metric: model, baseline (the first), metric, difference, low, high."""
+    """A row for each other model and metric, as `Scoreboard.differences`, turned: baseline is the first model."""
     users: int
     """Users judged."""
 
     def __str__(self) -> str:
         metrics = self.table["metric"].unique(maintain_order=True).to_list()
         told = [f"{self.users:,} users judged; 95 % intervals", _side_by_side(self.table, "value", "", metrics)]
-        if self.differences.height:
-            told.append(f"paired difference to {self.differences['baseline'][0]}")
-            told.append(_side_by_side(self.differences, "difference", "+", metrics))
+        told.append(f"paired difference to {self.table['model'][0]}; p after Holm's correction")
+        told.append(_side_by_side(self.differences, "difference", "+", metrics))
         return "\n\n".join(told)
 
     def to_dict(self) -> dict[str, Any]:
@@ -39,36 +43,29 @@ class Comparison:
 
 
 def compare(paths: Iterable[str | Path]) -> Comparison:
-    """Runs, and files of lists (`user_id`, `item_id`, `rank`), side by side, each with its difference to the first.
+    """Runs, recipes (`.toml`, fitted first) and files of lists side by side, each with its difference to the first.
 
-    The first must be a run: all are judged on its truth and by its metrics. A difference is paired: that model minus
-    the first, over the same users and draws. A run with another truth raises `DataError`; one whose lists are shorter
-    than the metrics look, and a path that is named twice, raise `ConfigError`.
+    The first must be a run or a recipe: all are judged on its truth and by its metrics, and its baselines stand beside
+    them. Lists are `user_id`, `item_id`, `rank`. A difference is paired: that model minus the first, over the same
+    users and draws. A run with another truth raises `DataError`; one whose lists are shorter than the metrics look, and
+    a path that is named twice, raise `ConfigError`.
     """
     names = [str(path) for path in paths]
     if not names:
         raise ConfigError("there is nothing to compare: name a run")
     if len(set(names)) < len(names):
         raise ConfigError(f"a path is named twice: {', '.join(names)}")
-    if Path(names[0]).is_file():
+    if _is_lists(names[0]):
         raise ConfigError(f"{names[0]!r} is a file: name a run first, for all are judged on the truth of the first")
-    first = open_run(names[0])
+    first = _run(names[0])
     truth = first.truth
     others = {name: _lists(name, first, truth) for name in names[1:]}
-    found = evaluate(
-        first.recommendations,
-        truth,
-        first.settings.metrics,
-        against=others,
-        catalogue=len(first.pipeline.item_ids),
-        seed=first.settings.seed,
-        name=names[0],
-    )
+    others |= {name: lists for name, lists in first.baselines.items() if name not in names}
+    found = experiment.judged_as(first, first.recommendations, others, name=names[0])
     # There, the first minus each other; here, each other minus the first.
-    turned = found.differences.select(
+    turned = found.differences.with_columns(
         pl.col("baseline").alias("model"),
         pl.col("model").alias("baseline"),
-        "metric",
         difference=-pl.col("difference"),
         low=-pl.col("high"),
         high=-pl.col("low"),
@@ -76,10 +73,18 @@ def compare(paths: Iterable[str | Path]) -> Comparison:
     return Comparison(found.table, turned, found.users)
 
 
+def _is_lists(name: str) -> bool:
+    return Path(name).is_file() and Path(name).suffix.lower() != RECIPE
+
+
+def _run(name: str) -> Run:
+    return experiment.fit(read_settings(name)) if Path(name).is_file() else open_run(name)
+
+
 def _lists(name: str, first: Run, truth: pl.DataFrame) -> pl.DataFrame:
-    if Path(name).is_file():
+    if _is_lists(name):
         return lists_in(name)
-    run = open_run(name)
+    run = _run(name)
     order = ["user_id", "item_id"]
     theirs = run.truth
     if theirs.schema != truth.schema or not theirs.sort(order).equals(truth.sort(order)):
@@ -87,10 +92,11 @@ def _lists(name: str, first: Run, truth: pl.DataFrame) -> pl.DataFrame:
             f"{name!r} was judged on another truth ({_size(theirs)}) than {str(first.path)!r} ({_size(truth)}): "
             "fit both with the same data and [split]"
         )
-    deepest = max(metrics_of(first.settings.metrics), key=lambda metric: metric.k)
-    if run.settings.k < deepest.k:
+    looked_at = depth(metrics_of(first.settings.metrics)) or first.settings.k
+    if run.settings.k < looked_at:
         raise ConfigError(
-            f"the lists of {name!r} are {run.settings.k} long, but {deepest} looks further: fit with a larger k"
+            f"the lists of {name!r} are {run.settings.k} long, but {looked_at} places are looked at: "
+            "fit with a larger k"
         )
     return run.recommendations
 
@@ -106,9 +112,7 @@ def _side_by_side(rows: pl.DataFrame, value: str, sign: str, metrics: list[str])
         cells = []
         for row in rows.filter(model=model).iter_rows(named=True):
             ends = "" if row["low"] is None else f" [{row['low']:{sign}.4f}, {row['high']:{sign}.4f}]"
-            cells.append(f"{row[value]:{sign}.4f}{ends}")
+            chance = "" if row.get("p_holm") is None else f" p {told_p(row['p_holm'])}"
+            cells.append(f"{row[value]:{sign}.4f}{ends}{chance}")
         lines.append([model, *cells])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return aligned(lines)

@@ -1,4 +1,4 @@
-"""Exchange: lists, pairs and ids that come in files, and lists that leave in one."""
+"""Exchange: lists, pairs, ids and predictions that come in files, and lists that leave in one."""
 
 from pathlib import Path
 
@@ -16,6 +16,7 @@ _IDS = {"user_id", "item_id"}
 _LISTS = Schema("lists", tuple(c for c in RECOMMENDATIONS.columns if c.name in {*_IDS, "rank"}), RECOMMENDATIONS.key)
 _PAIRS = Schema("pairs", tuple(c for c in EVENTS.columns if c.name in _IDS))
 _ASKED = Schema("users", USERS.columns)
+_ANYTHING = Schema("rows", ())
 
 
 def lists_in(path: str | Path) -> pl.DataFrame:
@@ -39,6 +40,12 @@ def pairs_in(path: str | Path) -> pl.DataFrame:
 def users_in(path: str | Path) -> pl.Series:
     """The `user_id` in a file, as for `lists_in`."""
     return _read(_ASKED, path)["user_id"]
+
+
+def table_in(path: str | Path) -> pl.DataFrame:
+    """All columns of a CSV, JSONL or Parquet file as they are; a line that does not parse raises `RejectsError`."""
+    with Engine.open() as engine:
+        return engine.frame(read_table(_ANYTHING, path, engine, max_rejects=0.0).table)
 
 
 def ids_like(ids: pl.Series, known: pl.Series) -> pl.Series:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -13,25 +14,23 @@ from shortlist.account import account_of, peak_memory_mb, told, versions
 from shortlist.config import to_toml
 from shortlist.dataset import split as splits
 from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.profile import profile
 from shortlist.dataset.split import Split
 from shortlist.evaluation.anatomy import Anatomy, anatomy
 from shortlist.evaluation.evaluate import Evaluation
 from shortlist.evaluation.evaluate import evaluate as judge
-from shortlist.models.popular import Popular
-from shortlist.models.repurchase import Repurchase
-from shortlist.pipeline import USERS_AT_ONCE, FittedPipeline, Pipeline
+from shortlist.evaluation.metrics import metrics_of
+from shortlist.evaluation.slices import slices
+from shortlist.examples import examples
+from shortlist.pipeline import USERS_AT_ONCE, FittedPipeline
 from shortlist.progress import step
 from shortlist.ranking.candidates import by_source
 from shortlist.run import Run, open_run
 from shortlist.seeds import Seeds
-from shortlist.settings import AtRandom, ByTime, ByUser, LastN, Settings
+from shortlist.settings import AtRandom, ByItem, ByTime, ByUser, LastN, Settings
 from shortlist.tables.engine import Engine
+from shortlist.yardsticks import BASELINES, baselines
 
-BASELINES = {
-    "popular": Pipeline(retrievers=(Popular(),)),
-    "repurchase": Pipeline(retrievers=(Repurchase(),), filter_seen=False),
-}
-"""What anything must beat, by the name it has in tables of figures."""
 PIPELINE = "pipeline"
 """What tables of figures call the fitted pipeline."""
 USERS_DISSECTED = 5_000
@@ -54,7 +53,12 @@ def fit(settings: Settings) -> Run:
             split = split_of(settings, data)
             manifest |= {"data": {"fingerprint": data.fingerprint(), "tables": account_of(data)}}
         with step("fit the pipeline"):
-            pipeline = settings.pipeline.fit(data if split is None else split.train, seed=settings.seed)
+            learnt = data if split is None else split.train
+            pipeline = settings.pipeline.fit(learnt, seed=settings.seed)
+        with step("describe the data"):
+            _write(contents, "profile", profile(learnt).to_dict())
+            if pipeline.ranker is not None:
+                _write(contents, "importances", pipeline.ranker.importances().to_dicts())
         said = told(manifest["data"])
         if split is not None:
             said += _judged(settings, split, pipeline, contents)
@@ -80,22 +84,13 @@ def fit(settings: Settings) -> Run:
 def evaluate(run: Run) -> Evaluation:
     """The stored pipeline's lists, asked for and judged again: the figures must be those that the run holds."""
     lists = run.pipeline.recommend(_users(run.truth), run.settings.k)
-    return _evaluation(run.settings, run.pipeline, lists, run.truth, run.baselines)
+    return judged_as(run, lists, run.baselines, name=PIPELINE)
 
 
-def baselines(split: Split, *, k: int = 12) -> dict[str, pl.DataFrame]:
-    """The lists that anything must beat, for the users of the test part: `popular` and `repurchase`.
-
-    What most users took lately, without what a user had where repeats are rare; and what the user took most and most
-    recently. Both know the train part alone.
-    """
-    users = _users(split.test.pairs())
-    lists = {}
-    for name, recipe in BASELINES.items():
-        with step(f"baseline {name}"):
-            enough = recipe.model_copy(update={"candidates": max(k, recipe.candidates)})
-            lists[name] = enough.fit(split.train).recommend(users, k)
-    return lists
+def judged_as(run: Run, lists: pl.DataFrame, against: Mapping[str, pl.DataFrame], *, name: str) -> Evaluation:
+    """Lists judged as those of a run were: on its truth, by its metrics, knowing what it knew."""
+    items = run.items if _needs(run.settings, "items") else None
+    return _evaluation(run.settings, run.pipeline, lists, run.truth, against, items, name)
 
 
 def read(settings: Settings, engine: Engine) -> Dataset:
@@ -122,6 +117,8 @@ def split_of(settings: Settings, data: Dataset) -> Split | None:
             return splits.last_n(data, n=n)
         case ByUser(share=share):
             return splits.by_user(data, share=share, seed=settings.seed)
+        case ByItem(share=share):
+            return splits.by_item(data, share=share, seed=settings.seed)
         case AtRandom(share=share):
             return splits.at_random(data, share=share, seed=settings.seed)
 
@@ -132,15 +129,26 @@ def _judged(settings: Settings, split: Split, pipeline: FittedPipeline, contents
     with step("recommend"):
         lists = pipeline.recommend(_users(truth), settings.k)
     against = baselines(split, k=settings.k)
-    found = _evaluation(settings, pipeline, lists, truth, against)
+    items = split.train.engine.frame(split.train.items.drop("item")) if _needs(settings, "items") else None
+    found = _evaluation(settings, pipeline, lists, truth, against, items)
+    with step("judge groups"):
+        accuracy = [metric for metric in metrics_of(settings.metrics) if metric.family.kind == "accuracy"]
+        users = split.test.engine.frame(split.test.users.drop("user"))
+        models = {PIPELINE: lists, **against}
+        grouped = slices(models, truth, accuracy, history=split.train, users=users, seed=settings.seed)
     with step("dissect the candidates"):
         dissected = _anatomy(settings, pipeline, lists, truth)
+    with step("show some users"):
+        shown = examples(pipeline, split.train, lists, truth, seed=settings.seed)
     (contents / "baselines").mkdir()
     frames = {"truth": truth, "recommendations": lists} | {f"baselines/{name}": against[name] for name in against}
+    frames |= {} if items is None else {"items": items}
     for file, frame in frames.items():
         frame.write_parquet(contents / f"{file}.parquet")
-    for file, figures in {"evaluation": found.to_dict(), "anatomy": dissected.to_dict()}.items():
-        (contents / f"{file}.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    _write(contents, "evaluation", found.to_dict())
+    _write(contents, "slices", grouped.to_dicts())
+    _write(contents, "anatomy", dissected.to_dict())
+    _write(contents, "examples", shown)
     return f"\n\ncandidates of {dissected.users:,} users, by source\n{dissected}\n\n{found}"
 
 
@@ -150,6 +158,8 @@ def _evaluation(
     lists: pl.DataFrame,
     truth: pl.DataFrame,
     against: Mapping[str, pl.DataFrame],
+    items: pl.DataFrame | None,
+    name: str = PIPELINE,
 ) -> Evaluation:
     with step("judge"):
         return judge(
@@ -158,8 +168,10 @@ def _evaluation(
             settings.metrics,
             against=against,
             catalogue=len(pipeline.item_ids),
+            history=_history(pipeline) if _needs(settings, "history") else None,
+            items=items,
             seed=settings.seed,
-            name=PIPELINE,
+            name=name,
         )
 
 
@@ -186,6 +198,24 @@ def _anatomy(settings: Settings, pipeline: FittedPipeline, lists: pl.DataFrame, 
         k=settings.k,
         recommendations=lists.filter(pl.col("user_id").is_in(users.implode())),
         sources=tuple(pipeline.retrievers),
+    )
+
+
+def _needs(settings: Settings, what: str) -> bool:
+    return any(metric.family.needs == what for metric in metrics_of(settings.metrics))
+
+
+def _history(pipeline: FittedPipeline) -> pl.DataFrame:
+    """Who had what before the test, in the caller's ids: what the pipeline has seen."""
+    seen = pipeline.seen
+    return pl.DataFrame(
+        {"user_id": pipeline.user_ids.originals(seen["user"]), "item_id": pipeline.item_ids.originals(seen["item"])}
+    )
+
+
+def _write(contents: Path, name: str, figures: Any) -> None:
+    (contents / f"{name}.json").write_text(
+        json.dumps(figures, indent=1, ensure_ascii=False, default=str), encoding="utf-8"
     )
 
 

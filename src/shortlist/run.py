@@ -2,7 +2,8 @@
 
 The contents of the directory (`store`) are the fitted pipeline, the lists that it gave to the users of the test part
 (`recommendations.parquet`), what these users truly took (`truth.parquet`), the baselines' lists, the figures
-(`evaluation.json`, `anatomy.json`), the same to read (`report.txt`) and the recipe (`recipe.toml`). The manifest says
+(`evaluation.json`, `anatomy.json`, `slices.json`), what else a report shows (`profile.json`, `importances.json`,
+`examples.json`), the same to read (`report.txt`) and the recipe (`recipe.toml`). The manifest says
 what it was made of: settings, data, versions, seconds and memory.
 """
 
@@ -60,6 +61,11 @@ class Run:
         return {name: self._frame(f"baselines/{name}") for name in self.manifest["baselines"]}
 
     @property
+    def items(self) -> pl.DataFrame:
+        """What is known of the items, stored where a metric needs it: `item_id` and its columns."""
+        return self._frame("items")
+
+    @property
     def evaluation(self) -> dict[str, Any]:
         """The figures: `Evaluation.to_dict`."""
         return dict(json.loads(self._text("evaluation.json")))
@@ -68,6 +74,26 @@ class Run:
     def anatomy(self) -> dict[str, Any]:
         """What each source of candidates brought: `Anatomy.to_dict`."""
         return dict(json.loads(self._text("anatomy.json")))
+
+    @property
+    def slices(self) -> list[dict[str, Any]] | None:
+        """The figures of groups of users; None in a run that was not judged, or that is older than they are."""
+        return self._stored("slices")
+
+    @property
+    def profile(self) -> dict[str, Any] | None:
+        """What the events that were learnt from look like: `Profile.to_dict`; None in an older run."""
+        return self._stored("profile")
+
+    @property
+    def importances(self) -> list[dict[str, Any]] | None:
+        """What each feature gained: `feature`, `share`; None without a ranker, and in an older run."""
+        return self._stored("importances")
+
+    @property
+    def examples(self) -> list[dict[str, Any]] | None:
+        """Some users with history and list: see `examples`; None in a run that was not judged, or that is older."""
+        return self._stored("examples")
 
     @property
     def report(self) -> str:
@@ -86,6 +112,10 @@ class Run:
             return pl.read_parquet(file)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise StoreError(f"{str(file)!r} is damaged: {error}; fit the run again") from None
+
+    def _stored(self, name: str) -> Any:
+        file = self.path / str(self.manifest["contents"]) / f"{name}.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
     def _text(self, name: str) -> str:
         return self._file(name).read_text(encoding="utf-8")

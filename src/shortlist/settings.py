@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from shortlist import store
 from shortlist.config import Config, overridden, parse, read_toml
 from shortlist.errors import ConfigError
-from shortlist.evaluation.metrics import metrics_of
+from shortlist.evaluation.metrics import metrics_of, of_numbers
 from shortlist.moments import Duration, moment
 from shortlist.pipeline import Pipeline
 
@@ -82,6 +82,14 @@ class ByUser(Config):
     """Share of the users."""
 
 
+class ByItem(Config):
+    """Judge on items that are never learnt from."""
+
+    kind: Literal["by_item"] = "by_item"
+    share: float = Field(0.1, gt=0, lt=1)
+    """Share of the items."""
+
+
 class AtRandom(Config):
     """Judge on pairs drawn at random, whenever they happened."""
 
@@ -95,11 +103,11 @@ class Settings(Config):
 
     data: Data
     """The tables."""
-    split: Annotated[ByTime | LastN | ByUser | AtRandom, Field(discriminator="kind")] | None = None
+    split: Annotated[ByTime | LastN | ByUser | ByItem | AtRandom, Field(discriminator="kind")] | None = None
     """What is kept back to judge on; without it, everything is learnt from and nothing judged."""
     pipeline: Pipeline
     """What is fitted."""
-    metrics: tuple[str, ...] = ("map@12", "ndcg@12", "recall@12", "hit_rate@12")
+    metrics: tuple[str, ...] = ("map@12", "ndcg@12", "recall@12", "hit_rate@12", "coverage@12", "novelty@12")
     """What is measured, at most `k` places deep."""
     k: PositiveInt = 12
     """Length of a list."""
@@ -114,8 +122,10 @@ class Settings(Config):
             chosen = metrics_of(self.metrics)
         except ConfigError as error:
             raise ValueError(str(error)) from None
+        if of_numbers(chosen):
+            raise ValueError(f"{chosen[0]} judges predicted numbers, and a pipeline makes lists: name metrics of lists")
         for metric in chosen:
-            if metric.k > self.k:
+            if (metric.k or 0) > self.k:
                 raise ValueError(f"{metric} looks at {metric.k} places, but lists are k={self.k} long; raise k")
         if self.k > self.pipeline.candidates:
             raise ValueError(f"k={self.k} is more than the {self.pipeline.candidates} candidates of a user; lower k")

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from shortlist.dataset.dataset import Dataset
-from shortlist.dataset.split import Split, at_random, by_time, by_user, last_n
+from shortlist.dataset.split import Split, at_random, by_item, by_time, by_user, last_n
 from shortlist.errors import ConfigError, DataError
 from shortlist.tables import samples
 
@@ -33,6 +33,7 @@ SPLITS = {
     "by_time": lambda data: by_time(data, test="7d"),
     "last_n": lambda data: last_n(data, 2),
     "by_user": lambda data: by_user(data, 0.2, seed=1),
+    "by_item": lambda data: by_item(data, 0.2, seed=1),
     "at_random": lambda data: at_random(data, 0.2, seed=1),
 }
 
@@ -116,6 +117,14 @@ def test_by_user_shares_no_user(shop: Dataset) -> None:
     assert not trained & users(split.test)
 
 
+def test_by_item_shares_no_item_yet_keeps_what_is_known_of_the_new_ones(shop: Dataset) -> None:
+    split = by_item(shop, 0.3, seed=2)
+    trained, tested = ({item for _, item, *_ in events(side)} for side in (split.train, split.test))
+    assert not trained & tested
+    items = split.train.engine.frame(split.train.items.select("item", "type", "price"))
+    assert items.drop_nulls().height == len(shop.item_ids)
+
+
 def test_at_random_keeps_all_events_of_a_pair_on_one_side(shop: Dataset) -> None:
     split = at_random(shop, 0.3, seed=2)
     train, test = ({(user, item) for user, item, *_ in events(side)} for side in (split.train, split.test))
@@ -166,3 +175,5 @@ def test_a_share_lies_between_0_and_1(shop: Dataset, share: float) -> None:
         at_random(shop, share)
     with pytest.raises(ConfigError, match="between 0 and 1"):
         by_user(shop, share)
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        by_item(shop, share)

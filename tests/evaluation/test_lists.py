@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shortlist.errors import ColumnError, DataError
 from shortlist.evaluation import lists as lists_module
-from shortlist.evaluation.lists import distinct_items, judged_lists, read_lists, read_truth
+from shortlist.evaluation.lists import judged_lists, places, read_lists, read_truth, times_shown
 
 TRUTH = pl.DataFrame({"user_id": [7, 3, 3, 3], "item_id": [30, 10, 20, 10]})
 LISTS = pl.DataFrame({"user_id": [3, 3, 9, 3], "item_id": [50, 20, 10, 10], "rank": [1, 2, 1, 3], "score": 0.5})
@@ -118,9 +118,21 @@ def test_hits_agree_with_sets_in_any_order_of_rows_and_any_slicing(world, depth,
     assert found.users_without_truth == len(listed - set(judged))
 
 
-def test_distinct_items_are_those_of_all_lists_within_k():
-    assert distinct_items(read_lists(LISTS, "ours"), 1) == 2
-    assert distinct_items(read_lists(LISTS, "ours"), 3) == 3
+def test_items_are_counted_over_all_lists_within_k():
+    assert times_shown(read_lists(LISTS, "ours"), 1).tolist() == [1, 1]
+    assert times_shown(read_lists(LISTS, "ours"), 3).tolist() == [1, 1, 2]
+
+
+def test_the_filled_places_of_judged_lists_are_told_by_row_and_place():
+    found = places(read_lists(LISTS, "ours"), read_truth(TRUTH), 2).sort("row", "place")
+    assert found.rows() == [(0, 0, 50), (0, 1, 20)]  # user 3; user 7 has no list, and user 9 no truth
+
+
+def test_a_set_needs_no_ranks_where_no_metric_looks_at_them():
+    numbered = read_lists(LISTS.drop("rank"), "ours", ordered=False)
+    assert numbered.rows() == [(3, 50, 1), (3, 20, 2), (9, 10, 1), (3, 10, 3)]
+    with pytest.raises(ColumnError, match="lack the column 'rank'"):
+        read_lists(LISTS.drop("rank"), "ours")
 
 
 def with_items(*items, ranks=None):

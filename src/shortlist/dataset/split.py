@@ -9,6 +9,9 @@ from shortlist.errors import ConfigError, DataError
 from shortlist.moments import microseconds, moment, written
 from shortlist.seeds import Seeds
 
+PRIME = 2**31 - 1
+"""What draws stay below."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -41,6 +44,9 @@ def by_time(data: Dataset, test: str = "7d", at: str | int | None = None) -> Spl
 def last_n(data: Dataset, n: int = 1) -> Split:
     """The last `n` events of each user to judge on; users with no more than `n` events stay wholly in train.
 
+    With `n` of 1 this is leave-one-out. Others' events go on in train after a user's test event, so it does not
+    resemble use as `by_time` does.
+
     Of events at one moment, the one with the larger dense item id counts as later.
     """
     if n < 1:
@@ -51,12 +57,20 @@ def last_n(data: Dataset, n: int = 1) -> Split:
     placed = data.events.mutate(
         **{place: ibis.row_number().over(newest_first), length: ibis._.count().over(ibis.window(group_by="user"))}
     )
-    return _cut(data, placed, (placed[place] < n) & (placed[length] > n), drop=(place, length))
+    return cut(data, placed, (placed[place] < n) & (placed[length] > n), drop=(place, length))
 
 
 def by_user(data: Dataset, share: float = 0.1, seed: int = 0) -> Split:
     """All events of a share of the users to judge on: users that the train part has never seen."""
-    return _cut(data, data.events, _drawn(data.events.user, _share(share), seed))
+    return cut(data, data.events, _drawn(data.events.user, share, seed))
+
+
+def by_item(data: Dataset, share: float = 0.1, seed: int = 0) -> Split:
+    """All events of a share of the items to judge on: items that train has never seen in an event.
+
+    They stay in the table of items with their attributes: they are new, not unknown.
+    """
+    return cut(data, data.events, _drawn(data.events.item, share, seed))
 
 
 def at_random(data: Dataset, share: float = 0.2, seed: int = 0) -> Split:
@@ -65,11 +79,11 @@ def at_random(data: Dataset, share: float = 0.2, seed: int = 0) -> Split:
     The order of time is ignored, so the train part may know what came after a test event: use `by_time` wherever
     there is a clock.
     """
-    e = data.events
-    return _cut(data, e, _drawn(e.user.cast("int64") * 2_654_435 + e.item.cast("int64") * 40_503, _share(share), seed))
+    return cut(data, data.events, _drawn(pair_number(data.events), share, seed))
 
 
-def _cut(data: Dataset, events: ibis.Table, held_out: ibis.Value, drop: tuple[str, ...] = ()) -> Split:
+def cut(data: Dataset, events: ibis.Table, held_out: ibis.Value, drop: tuple[str, ...] = ()) -> Split:
+    """The split whose test part has the `events` that are `held_out` (a condition on them), without columns `drop`."""
     train, test = events.filter(~held_out).drop(*drop), events.filter(held_out).drop(*drop)
     return Split(
         train=replace(data, events=train),
@@ -77,23 +91,28 @@ def _cut(data: Dataset, events: ibis.Table, held_out: ibis.Value, drop: tuple[st
     )
 
 
-def _drawn(number: ibis.Value, share: float, seed: int) -> ibis.Value:
-    """A reproducible draw by arithmetic, the same on every engine: a number is squared thrice modulo a prime.
+def pair_number(events: ibis.Table) -> ibis.Value:
+    """A number for each event that is the same for all events of one (user, item)."""
+    return events.user.cast("int64") * 2_654_435 + events.item.cast("int64") * 40_503
 
-    The seed enters between the squares, so that two seeds draw independently. Products stay below 2⁶².
+
+def draw(number: ibis.Value, seed: int) -> ibis.Value:
+    """For each number, one from 0 to `PRIME` - 1 as if drawn at random; equal numbers draw the same.
+
+    By arithmetic, so the same on every engine: a number is squared thrice modulo a prime. The seed enters between the
+    squares, so that two seeds draw independently. Products stay below 2⁶².
     """
-    prime, seeds = 2**31 - 1, Seeds(seed)
-    mixed = number.cast("int64")
+    seeds, mixed = Seeds(seed), number.cast("int64")
     for round_ in range(3):
-        mixed = (mixed + seeds.number(f"split {round_}")) % prime
-        mixed = mixed * mixed % prime
-    return mixed < round(share * prime)
+        mixed = (mixed + seeds.number(f"split {round_}")) % PRIME
+        mixed = mixed * mixed % PRIME
+    return mixed
 
 
-def _share(share: float) -> float:
+def _drawn(number: ibis.Value, share: float, seed: int) -> ibis.Value:
     if not 0 < share < 1:
         raise ConfigError(f"a share lies between 0 and 1, not {share}")
-    return share
+    return draw(number, seed) < round(share * PRIME)
 
 
 def _has_rows(data: Dataset) -> bool:

@@ -16,10 +16,12 @@ import numpy as np
 import polars as pl
 
 from shortlist.errors import ConfigError, DataError, nearest
+from shortlist.evaluation.accuracy import Hits
 from shortlist.evaluation.lists import (
     Truth,
     common_type,
     judged_lists,
+    places,
     read_candidates,
     read_lists,
     read_truth,
@@ -42,7 +44,10 @@ class Anatomy:
     - added: recall that it adds to the sources before it
     - lost: recall that the union would lose without it
     - overlap: the share of its candidates that another source brought too; null if it brought none
+    - kept: the share of its true candidates that the recommendations show; null if it brought none, or none were given
     """
+    overlaps: pl.DataFrame
+    """A row for each ordered pair of two sources: source, other, share (of its candidates that the other brought)."""
     users: int
     """Users judged: those with truth."""
     candidates: float
@@ -54,12 +59,14 @@ class Anatomy:
     """The metric of a ranker that puts all true candidates first."""
     reached: float | None
     """The metric of the recommendations; None where none were given."""
+    shown: float | None
+    """Recall of the recommendations at the same k; None where none were given."""
 
     def __str__(self) -> str:
-        lines = [["source", "candidates", "recall", "added", "lost", "overlap"]]
+        lines = [["source", "candidates", "recall", "added", "lost", "overlap", "kept"]]
         for source, candidates, *shares in self.sources.iter_rows():
             lines.append([source, f"{candidates:.1f}", *("" if share is None else f"{share:.4f}" for share in shares)])
-        lines.append(["together", f"{self.candidates:.1f}", f"{self.recall:.4f}", "", "", ""])
+        lines.append(["together", f"{self.candidates:.1f}", f"{self.recall:.4f}", "", "", "", ""])
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = "\n".join(
             "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines
@@ -74,11 +81,13 @@ class Anatomy:
         return {
             "users": self.users,
             "sources": self.sources.to_dicts(),
+            "overlaps": self.overlaps.to_dicts(),
             "candidates": self.candidates,
             "recall": self.recall,
             "metric": str(self.metric),
             "ceiling": self.ceiling,
             "reached": self.reached,
+            "shown": self.shown,
         }
 
 
@@ -101,22 +110,26 @@ def anatomy(
     true = read_truth(truth)
     rows = read_candidates(candidates)
     order = _order(rows, sources)
-    pairs = _pairs(rows, true, order)
+    lists = None if recommendations is None else read_lists(recommendations, "recommendations")
+    pairs = _pairs(rows, true, order, None if lists is None else places(lists, true, k))
     hits = pairs.filter(pl.col("hit"))
     hits_U = np.bincount(hits["row"].to_numpy(), minlength=len(true.users))
-    reached = None
-    if recommendations is not None:
-        lists = judged_lists(read_lists(recommendations, "recommendations"), true, k, "recommendations")
-        reached = float(metric.values(lists.hits, true.sizes).mean())
-    perfect_UK = np.arange(k) < hits_U[:, None]
+    reached = shown = None
+    if lists is not None:
+        found = judged_lists(lists, true, k, "recommendations")
+        judged = Hits(found.hits, found.lengths, true.sizes)
+        reached, shown = (float(each.of_hits(judged).mean()) for each in (metric, Metric("recall", k)))
+    perfect = Hits(np.arange(k) < hits_U[:, None], np.minimum(hits_U, k), true.sizes)
     return Anatomy(
         sources=_by_source(pairs, true, order),
+        overlaps=_overlaps(pairs, order),
         users=len(true.users),
         candidates=pairs.height / len(true.users),
         recall=float((hits_U / true.sizes).mean()),
         metric=metric,
-        ceiling=float(metric.values(perfect_UK, true.sizes).mean()),
+        ceiling=float(metric.of_hits(perfect).mean()),
         reached=reached,
+        shown=shown,
     )
 
 
@@ -133,10 +146,13 @@ def _order(rows: pl.DataFrame, sources: Sequence[str] | None) -> list[str]:
     return order
 
 
-def _pairs(rows: pl.DataFrame, truth: Truth, order: list[str]) -> pl.DataFrame:
-    """Each candidate pair of a judged user once: row (of the user), sources (bit n is source n), hit."""
+def _pairs(rows: pl.DataFrame, truth: Truth, order: list[str], shown: pl.DataFrame | None) -> pl.DataFrame:
+    """Each candidate pair of a judged user once: row (of the user), sources (bit n is source n), hit, shown.
+
+    `shown` says whether the pair is among the `places` of the lists; null without lists.
+    """
     if rows.is_empty():
-        return pl.DataFrame(schema={"row": pl.Int64, "sources": pl.Int64, "hit": pl.Boolean})
+        return pl.DataFrame(schema={"row": pl.Int64, "sources": pl.Int64, "hit": pl.Boolean, "shown": pl.Boolean})
     user_type = common_type(rows["user_id"].dtype, truth.users.dtype, "user_id", "the candidates")
     item_type = common_type(rows["item_id"].dtype, truth.items.dtype, "item_id", "the candidates")
     users = pl.DataFrame({"user_id": truth.users.cast(user_type), "row": np.arange(len(truth.users))})
@@ -165,9 +181,12 @@ def _pairs(rows: pl.DataFrame, truth: Truth, order: list[str]) -> pl.DataFrame:
         raise DataError(
             f"a source brings item {item!r} to user {truth.users[row]!r} twice: keep one row for each pair and source"
         )
-    return pairs.join(true, on=["row", "item_id"], how="left").select(
-        "row", "sources", pl.col("hit").fill_null(value=False)
-    )
+    pairs = pairs.join(true, on=["row", "item_id"], how="left").with_columns(pl.col("hit").fill_null(value=False))
+    if shown is None:
+        return pairs.select("row", "sources", "hit", shown=pl.lit(None, pl.Boolean))
+    listed = shown.select("row", pl.col("item_id").cast(item_type), shown=True)
+    pairs = pairs.join(listed, on=["row", "item_id"], how="left")
+    return pairs.select("row", "sources", "hit", pl.col("shown").fill_null(value=False))
 
 
 def _by_source(pairs: pl.DataFrame, truth: Truth, order: list[str]) -> pl.DataFrame:
@@ -176,10 +195,16 @@ def _by_source(pairs: pl.DataFrame, truth: Truth, order: list[str]) -> pl.DataFr
     sets = (
         pairs.join(weights, on="row")
         .group_by("sources")
-        .agg(count=pl.len(), recall=pl.col("weight").filter(pl.col("hit")).sum())
+        .agg(
+            count=pl.len(),
+            recall=pl.col("weight").filter("hit").sum(),
+            hits=pl.col("hit").sum(),
+            shown=pl.col("shown").filter("hit").sum(),
+        )
         .sort("sources")
     )
-    masks, count, recall = (sets[name].to_numpy() for name in ("sources", "count", "recall"))
+    masks, count, recall, hits, shown = (sets[n].to_numpy() for n in ("sources", "count", "recall", "hits", "shown"))
+    listed = pairs["shown"].null_count() == 0 and pairs.height > 0
     rows = []
     for n, source in enumerate(order):
         its = (masks >> n) & 1 == 1
@@ -187,6 +212,20 @@ def _by_source(pairs: pl.DataFrame, truth: Truth, order: list[str]) -> pl.DataFr
         alone = masks == 1 << n
         brought = int(count[its].sum())
         overlap = 1.0 - int(count[alone].sum()) / brought if brought else None
-        rows.append((source, brought / users, *(float(recall[of].sum()) for of in (its, first, alone)), overlap))
-    numbers = ("candidates", "recall", "added", "lost", "overlap")
+        true_ones = int(hits[its].sum())
+        kept = int(shown[its].sum()) / true_ones if listed and true_ones else None
+        rows.append((source, brought / users, *(float(recall[of].sum()) for of in (its, first, alone)), overlap, kept))
+    numbers = ("candidates", "recall", "added", "lost", "overlap", "kept")
     return pl.DataFrame(rows, schema={"source": pl.String, **dict.fromkeys(numbers, pl.Float64)}, orient="row")
+
+
+def _overlaps(pairs: pl.DataFrame, order: list[str]) -> pl.DataFrame:
+    sets = pairs.group_by("sources").len()
+    masks, count = sets["sources"].to_numpy(), sets["len"].to_numpy()
+    rows = []
+    for n, source in enumerate(order):
+        for m, other in enumerate(order):
+            its = (masks >> n) & 1 == 1
+            if n != m and count[its].sum():
+                rows.append((source, other, float(count[its & ((masks >> m) & 1 == 1)].sum() / count[its].sum())))
+    return pl.DataFrame(rows, schema={"source": pl.String, "other": pl.String, "share": pl.Float64}, orient="row")

@@ -22,7 +22,7 @@ import polars as pl
 
 Values = npt.NDArray[np.float64]
 
-_CLASS = 16
+_CLASS = 32
 """Users from which on a class is drawn as one: a binomial costs about as much as counting so many."""
 _BLOCK = 1 << 16
 _DRAWS = 32
@@ -87,5 +87,5 @@ def _counts(takes_D: npt.NDArray[np.int64], users: int, generator: np.random.Gen
     """How often each user of a block is taken, `(D, B)`, where a draw takes so many from it."""
     counts_DB = np.empty((len(takes_D), users))
     for draw, takes in enumerate(takes_D):
-        counts_DB[draw] = np.bincount(generator.integers(0, users, takes, dtype=np.uint16), minlength=users)
+        counts_DB[draw] = np.bincount(generator.integers(0, users, takes), minlength=users)
     return counts_DB

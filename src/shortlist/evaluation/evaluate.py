@@ -2,33 +2,31 @@
 
 Who is judged: the users with truth. One of them without a list scores 0; a user with a list but without truth
 is left out; both are counted. A number is a mean over the judged users with a 95 % interval by bootstrap over
-users (`compare`), and a difference to a baseline is paired: the same users, the same draws.
+users (`compare`), and a difference to a baseline is paired: the same users, the same draws (`scoreboard`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from shortlist.errors import ConfigError, DataError
-from shortlist.evaluation.compare import estimate
-from shortlist.evaluation.lists import Truth, distinct_items, judged_lists, read_lists, read_truth
-from shortlist.evaluation.metrics import Metric, coverage, metrics_of
+from shortlist.errors import ConfigError
+from shortlist.evaluation.accuracy import Values
+from shortlist.evaluation.background import Background, read_history
+from shortlist.evaluation.closeness import Terms
+from shortlist.evaluation.judging import judge
+from shortlist.evaluation.lists import read_truth
+from shortlist.evaluation.metrics import Metric, metrics_of, of_numbers
+from shortlist.evaluation.scoreboard import Scoreboard, scoreboard
 from shortlist.progress import step
-from shortlist.seeds import Seeds
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """What was measured. `str` is a table to read, `to_dict` is ready for JSON."""
 
-    table: pl.DataFrame
-    """A row for each model and metric: model, metric, value, low, high (null where there is no interval)."""
-    differences: pl.DataFrame
-    """A row for each baseline and metric: model, baseline, metric, difference (model minus it), low, high."""
+    scores: Scoreboard
     per_user: pl.DataFrame
     """A row for each judged user, by id: user_id, and the value of each metric that has one for a user."""
     users: int
@@ -37,19 +35,24 @@ class Evaluation:
     """Those of them without a list, who score 0."""
     users_without_truth: int
     """Users with a list but no truth, who are left out."""
-    draws: int
-    """Draws of the bootstrap."""
-    seed: int
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """A row for each model and metric: see `Scoreboard.table`."""
+        return self.scores.table
+
+    @property
+    def differences(self) -> pl.DataFrame:
+        """A row for each baseline and metric: see `Scoreboard.differences`."""
+        return self.scores.differences
 
     def __str__(self) -> str:
         users = (
             f"{self.users:,} users judged, {self.users_without_list:,} of them without a list; "
             f"{self.users_without_truth:,} users without truth left out"
         )
-        told = [users, _rendered(self.table, ["model", "metric"], "value", "")]
-        if self.differences.height:
-            told.append(_rendered(self.differences, ["model", "baseline", "metric"], "difference", "+"))
-        return "\n\n".join(told)
+        alone = "" if self.differences.height else f"\n\n{_ALONE}"
+        return f"{users}\n\n{self.scores}{alone}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the values of single users, as plain lists, dictionaries, numbers, text and None."""
@@ -57,10 +60,7 @@ class Evaluation:
             "users": self.users,
             "users_without_list": self.users_without_list,
             "users_without_truth": self.users_without_truth,
-            "draws": self.draws,
-            "seed": self.seed,
-            "table": self.table.to_dicts(),
-            "differences": self.differences.to_dicts(),
+            **self.scores.to_dict(),
         }
 
 
@@ -71,6 +71,8 @@ def evaluate(
     *,
     against: Mapping[str, Any] | None = None,
     catalogue: int | None = None,
+    history: Any = None,
+    items: Any = None,
     draws: int = 1000,
     seed: int = 0,
     name: str = "model",
@@ -78,9 +80,10 @@ def evaluate(
     """The metrics of the lists, with intervals, and their paired differences to the lists in `against`.
 
     Frames may come from any library that narwhals knows. Lists: `user_id, item_id, rank`, ranks 1, 2, 3, ...;
-    further columns are ignored. Truth: `user_id, item_id`; a pair that stands there twice counts once.
-    `catalogue` is the number of items that could have been shown, for `coverage`. `name` is what the tables
-    call the lists.
+    further columns are ignored, and `rank` may be missing where no metric looks at it (`f2`). Truth: `user_id,
+    item_id`; a pair that stands there twice counts once. `catalogue` is the number of items that could have been shown,
+    for `coverage` and `gini`; `history` (`user_id, item_id`) who had what before, for `novelty`, `popularity_bias` and
+    `serendipity`; `items` (`item_id` and columns of labels) for `diversity`. `name` is what the tables call the lists.
 
     Raises `DataError` for a list that shows an item twice or whose ranks have a gap, for ids that are numbers
     on one side and text on the other, for an empty truth; `ColumnError` for a missing column; `ConfigError`
@@ -92,112 +95,52 @@ def evaluate(
     0.75
     """
     chosen = metrics_of(metrics)
-    models = _models(name, recommendations, against or {})
-    _check(chosen, catalogue, draws)
+    if name in (against or {}):
+        raise ConfigError(f"two models are called {name!r}: give the judged lists another name, or the baseline")
+    _check(chosen, {"catalogue": catalogue, "history": history, "items": items})
+    background = Background(catalogue, None if history is None else read_history(history), items)
     true = read_truth(truth)
-    judged = {model: _judged(frame, true, chosen, catalogue, model) for model, frame in models.items()}
-    main = judged[name]
-    baselines = [model for model in models if model != name]
+    models = {name: recommendations, **(against or {})}
+    judged = {model: judge(frame, true, chosen, background, model) for model, frame in models.items()}
     with step("bootstrap"):
-        columns = [judged[model].values for model in models]
-        columns += [main.values - judged[baseline].values for baseline in baselines]
-        found = iter(_estimates(np.hstack(columns), draws, seed))
-
-    table, differences = [], []
-    for model in models:
-        for metric in chosen:
-            value, low, high = next(found) if metric.per_user else (judged[model].shared[metric], None, None)
-            table.append((model, str(metric), value, low, high))
-    for baseline in baselines:
-        for metric in chosen:
-            shared = None if metric.per_user else main.shared[metric] - judged[baseline].shared[metric]
-            value, low, high = next(found) if shared is None else (shared, None, None)
-            differences.append((name, baseline, str(metric), value, low, high))
-    per_user = dict(zip(map(str, _per_user(chosen)), main.values.T, strict=True))
+        terms = {
+            model: {m: Terms(v[:, None], _mean) for m, v in found.values.items()} for model, found in judged.items()
+        }
+        scores = scoreboard(terms, {m: found.whole for m, found in judged.items()}, chosen, draws=draws, seed=seed)
+    main = judged[name]
     return Evaluation(
-        table=pl.DataFrame(table, schema=_TABLE, orient="row"),
-        differences=pl.DataFrame(differences, schema=_DIFFERENCES, orient="row"),
-        per_user=pl.DataFrame({"user_id": true.users, **per_user}),
+        scores=scores,
+        per_user=pl.DataFrame({"user_id": true.users, **{str(m): values for m, values in main.values.items()}}),
         users=len(true.users),
         users_without_list=main.users_without_list,
         users_without_truth=main.users_without_truth,
-        draws=draws,
-        seed=seed,
     )
 
 
-_INTERVAL = {"low": pl.Float64, "high": pl.Float64}
-_TABLE = {"model": pl.String, "metric": pl.String, "value": pl.Float64, **_INTERVAL}
-_DIFFERENCES = {
-    "model": pl.String,
-    "baseline": pl.String,
-    "metric": pl.String,
-    "difference": pl.Float64,
-    **_INTERVAL,
+def _check(metrics: list[Metric], given: Mapping[str, Any]) -> None:
+    if of_numbers(metrics):
+        raise ConfigError(f"{metrics[0]} judges predicted numbers, not lists: use evaluate_predictions")
+    for metric in metrics:
+        needed = metric.family.needs
+        if needed and given[needed] is None:
+            raise ConfigError(f"{metric} needs {_NEEDS[needed]}: give {needed}=")
+    catalogue = given["catalogue"]
+    if catalogue is not None and catalogue < 1:
+        raise ConfigError(f"a catalogue of {catalogue} items has nothing to show: give the number of items, from 1")
+
+
+_NEEDS = {
+    "catalogue": "the number of items that could have been shown",
+    "history": "who had what before the test, a frame of user_id and item_id",
+    "items": "the items' labels, a frame of item_id and columns of text or categories",
 }
 
 
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """What one model's lists came to."""
-
-    values: npt.NDArray[np.float64]  # (U, M): a column for each metric that has a value for a user
-    shared: dict[Metric, float]
-    users_without_list: int
-    users_without_truth: int
+_ALONE = (
+    "No baseline stands beside it, so nobody can tell whether that is good: "
+    "give history=, what the users had before, and popularity and repurchase do."
+)
 
 
-def _judged(frame: Any, truth: Truth, metrics: list[Metric], catalogue: int | None, name: str) -> _Model:
-    with step(f"judge {name}"):
-        lists = read_lists(frame, name)
-        found = judged_lists(lists, truth, max(metric.k for metric in metrics), name)
-        values_UM = np.empty((len(truth.users), len(_per_user(metrics))))
-        for column, metric in enumerate(_per_user(metrics)):
-            values_UM[:, column] = metric.values(found.hits, truth.sizes)
-        shared = {m: _coverage(lists, m.k, catalogue or 0, name) for m in metrics if not m.per_user}
-        return _Model(values_UM, shared, found.users_without_list, found.users_without_truth)
-
-
-def _coverage(lists: pl.DataFrame, k: int, catalogue: int, name: str) -> float:
-    shown = distinct_items(lists, k)
-    if shown > catalogue:
-        raise DataError(
-            f"the lists of {name!r} show {shown:,} different items, but catalogue={catalogue:,}: "
-            "give the number of all items that could have been shown"
-        )
-    return coverage(shown, catalogue)
-
-
-def _estimates(values_UM: npt.NDArray[np.float64], draws: int, seed: int) -> Iterator[tuple[float, float, float]]:
-    found = estimate(values_UM, draws, Seeds(seed).generator("bootstrap"))
-    return zip(found.value.tolist(), found.low.tolist(), found.high.tolist(), strict=True)
-
-
-def _models(name: str, recommendations: Any, against: Mapping[str, Any]) -> dict[str, Any]:
-    if name in against:
-        raise ConfigError(f"two models are called {name!r}: give the judged lists another name, or the baseline")
-    return {name: recommendations, **against}
-
-
-def _check(metrics: list[Metric], catalogue: int | None, draws: int) -> None:
-    for metric in metrics:
-        if not metric.per_user and (catalogue is None or catalogue < 1):
-            raise ConfigError(f"{metric} needs the number of items that could have been shown: give catalogue=, from 1")
-    if draws < 1:
-        raise ConfigError(f"{draws} draws of the bootstrap give no interval: take 1,000")
-
-
-def _per_user(metrics: list[Metric]) -> list[Metric]:
-    return [metric for metric in metrics if metric.per_user]
-
-
-def _rendered(rows: pl.DataFrame, names: list[str], value: str, sign: str) -> str:
-    """The rows as aligned text, with the interval in brackets."""
-    lines = [[*names, value, "95 % interval"]]
-    for row in rows.iter_rows(named=True):
-        ends = "" if row["low"] is None else f"[{row['low']:{sign}.4f}, {row['high']:{sign}.4f}]"
-        lines.append([*(row[name] for name in names), f"{row[value]:{sign}.4f}", ends])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+def _mean(means: Values) -> Values:
+    return means[..., 0]

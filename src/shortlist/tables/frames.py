@@ -10,21 +10,20 @@ import polars as pl
 from shortlist.errors import ColumnError, DataError, nearest
 
 
-def columns_of(frame: Any, names: tuple[str, ...], what: str) -> pl.DataFrame:
+def columns_of(frame: Any, names: tuple[str, ...], what: str, *, rest: bool = False) -> pl.DataFrame:
     """The named columns of a frame of any library, or of an Ibis table, as Polars; `what` names it in messages.
+
+    With the `rest`, all other columns come along as they are.
 
     Ids come as whole numbers or text; categories become text. A missing column raises `ColumnError`; what is no
     frame, values that are missing, columns of mixed types and other types of ids raise `DataError`.
     """
-    try:
-        given = nw.from_native(frame)
-    except TypeError as error:
-        raise DataError(f"{what} are no table: {error}") from None
+    given = _table(frame, what)
     there = given.collect_schema().names()
     for name in names:
         if name not in there:
             raise ColumnError(f"{what} lack the column {name!r}{nearest(name, there)}")
-    picked = given.select(*names)
+    picked = given if rest else given.select(*names)
     try:
         found = (picked.collect("polars") if isinstance(picked, nw.LazyFrame) else picked).to_polars()
     except (TypeError, ValueError) as error:
@@ -42,6 +41,11 @@ def columns_of(frame: Any, names: tuple[str, ...], what: str) -> pl.DataFrame:
     return found
 
 
+def column_names(frame: Any, what: str) -> list[str]:
+    """The columns that a frame of any library has. What is no frame raises `DataError`."""
+    return list(_table(frame, what).collect_schema().names())
+
+
 def ids_of(ids: Any, name: str) -> pl.Series:
     """The ids in a list, an array, a series, or in the column `name` of a frame, as a Polars series of that name.
 
@@ -56,6 +60,13 @@ def ids_of(ids: Any, name: str) -> pl.Series:
     except TypeError:
         return _series(name, ids)
     return columns_of(ids, (name,), f"the {name}s")[name]
+
+
+def _table(frame: Any, what: str) -> Any:
+    try:
+        return nw.from_native(frame)
+    except TypeError as error:
+        raise DataError(f"{what} are no table: {error}") from None
 
 
 def _series(name: str, ids: Iterable[Any]) -> pl.Series:

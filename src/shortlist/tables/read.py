@@ -188,7 +188,8 @@ def _readings(
 def _judged(schema: Schema, table: ir.Table, readings: Mapping[str, Reading]) -> ir.Table:
     """The table with the values read, and in each row the first rule that it breaks, or null."""
     verdicts = [(test, f"{name}_{fault}") for name, reading in readings.items() for fault, test in reading.faults]
-    first = ibis.cases(*verdicts, else_=ibis.null("string"))
+    sound = ibis.null("string")
+    first = ibis.cases(*verdicts, else_=sound) if verdicts else sound
     judged = table.mutate(**{_OWN + name: reading.value for name, reading in readings.items()}, **{_VERDICT: first})
     if not schema.key:
         return judged
