@@ -204,6 +204,21 @@ def test_compare_shows_two_runs_side_by_side(world: Path, tmp_path: Path) -> Non
     assert {row["model"] for row in found["differences"]} == {str(tmp_path / "few"), *baselines}
 
 
+def test_check_finds_no_leak_in_a_split_by_time_and_names_those_that_are_planted(world: Path, tmp_path: Path) -> None:
+    for target in (world / "shortlist.toml", world / "run"):
+        answer = told("check", target)
+        assert answer.exit_code == 0, answer.output
+        assert answer.stdout.startswith("no leak found")
+    events = pl.read_csv(world / "purchases.csv", try_parse_dates=True).sort("date")
+    events.head(420).write_parquet(tmp_path / "train.parquet")
+    events.tail(100).write_csv(tmp_path / "test.csv")  # 20 rows are in both
+    words = ["check", "--train", tmp_path / "train.parquet", "--test", tmp_path / "test.csv", "--json"]
+    answer = told(*words)
+    assert answer.exit_code == 7
+    found = json.loads(answer.stdout)
+    assert [(finding["check"], finding["count"]) for finding in found["findings"]] == [("pairs", 20)]
+
+
 def test_the_schema_names_what_a_file_may_say() -> None:
     schema = json.loads(told("schema").stdout)
     assert {"data", "split", "pipeline", "metrics", "k", "seed", "out"} == set(schema["properties"])
@@ -229,6 +244,11 @@ def test_a_slip_in_the_file_is_answered_with_its_path_and_the_nearest_name(tmp_p
         (["recommend", "{run}", "--users", ","], 3, "names nobody"),
         (["recommend", "{run}", "--all", "--out", "{tmp}/lists.xls"], 3, "an ending that is not written"),
         (["evaluate", "{run}", "--metrics", "map@5"], 3, "brings its own truth"),
+        (["check", "--train", "{world}/purchases.csv"], 3, "two tables are needed"),
+        (["check", "{run}", "--train", "a.csv", "--test", "b.csv"], 3, "not both"),
+        (["check", "{run}", "--users", "u.csv"], 3, "go with --train and --test"),
+        (["check", "{run}", "--target", "price"], 4, "the events have no such column"),
+        (["check", "{run}", "--set", "split=none"], 3, "has no [split]"),
         (["evaluate", "{world}/purchases.csv"], 3, "--truth"),
         (
             ["evaluate", "{world}/purchases.csv", "--truth", "x.csv", "--metrics", "rmse,map@3"],

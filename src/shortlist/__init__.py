@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shortlist.pipeline import FittedPipeline, Pipeline, load
     from shortlist.ranking.features import Features
     from shortlist.ranking.ranker import LambdaMART
+    from shortlist.reporting.writing import report
     from shortlist.tables.engine import Engine
     from shortlist.yardsticks import baselines, evaluate
 
@@ -70,6 +71,7 @@ __all__ = [
     "k_fold",
     "last_n",
     "load",
+    "report",
     "rolling",
     "slices",
 ]
@@ -101,6 +103,7 @@ _HOMES = {
     "k_fold": "dataset.folds",
     "last_n": "dataset.split",
     "load": "pipeline",
+    "report": "reporting.writing",
     "rolling": "dataset.folds",
     "slices": "evaluation.slices",
 }

@@ -229,6 +229,33 @@ def compare(
 
 
 @app.command()
+def report(
+    run: RunPath,
+    out: Annotated[
+        Path | None, typer.Option(help="Where it is written.", show_default="beside the run: RUN-report.html")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="html|md|json", help="Else the ending of --out says it.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write what a run found as one page: figures with intervals, candidates, slices, users, data, recipe.
+
+    The page needs no network and no other file.
+
+    \b
+    Examples:
+      shortlist report runs/today
+      shortlist report runs/today --out report.md
+    """  # noqa: D301
+    with _answering(quiet):
+        from shortlist import commands
+
+        _answer(commands.report(run, out, form), as_json)
+
+
+@app.command()
 def metrics(
     name: Annotated[str | None, typer.Argument(help="One metric, such as map@12, to be told in full.")] = None,
     as_json: AsJson = False,

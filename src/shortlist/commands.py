@@ -26,6 +26,8 @@ from shortlist.leaks import check as leaks
 from shortlist.leaks.tables import split_of_tables
 from shortlist.pipeline import FittedPipeline, load
 from shortlist.progress import step
+from shortlist.reporting.report import from_here
+from shortlist.reporting.writing import report as write_report
 from shortlist.run import open_run
 from shortlist.settings import Settings, changed, read_settings, rooted
 from shortlist.tables.engine import Engine
@@ -51,7 +53,10 @@ def demo(out: Path, at: str | None, overrides: Iterable[str]) -> Answer:
     chosen = overrides if at is None else [f"split.at={at}", *overrides]
     settings = changed(example.settings(str(out)), chosen)
     run = experiment.fit(rooted(settings, Path.cwd()))
-    return Answer(f"{run.report}\n{example.what_now(str(out))}", run.to_dict())
+    with step("write the report"):
+        page = write_report(run)
+    told = f"{run.report}\n{example.what_now(str(out), from_here(page))}"
+    return Answer(told, {**run.to_dict(), "report": str(page)})
 
 
 def fit(config: Path, overrides: Iterable[str], out: Path | None) -> Answer:
@@ -108,6 +113,16 @@ def evaluate_file(
             past = None if history is None else Dataset.read(str(history), engine=engine)
             found = judge(shown, true, chosen, history=past, catalogue=catalogue, seed=seed, name=file.name)
     return Answer(str(found), found.to_dict())
+
+
+def report(path: Path, out: Path | None, form: str | None) -> Answer:
+    """The report of a stored run in a file, and where that is."""
+    with step("write the report"):
+        page = write_report(path, out, format=form)
+    size = page.stat().st_size
+    return Answer(
+        f"the report of {path} is in {from_here(page)} ({size / 1e6:.2f} MB)", {"out": str(page), "bytes": size}
+    )
 
 
 def metrics(name: str | None) -> Answer:
