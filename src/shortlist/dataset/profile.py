@@ -116,7 +116,8 @@ def _top(sizes: pl.DataFrame, share: float) -> float:
     wanted = max(1, round(share * int(sizes["number"].sum())))
     before = falling["number"].cum_sum() - falling["number"]
     taken = (wanted - before).clip(0, falling["number"])
-    return float((taken * falling["events"]).sum() / (falling["number"] * falling["events"]).sum())
+    have, all_have = taken * falling["events"], falling["number"] * falling["events"]
+    return int(have.sum()) / int(all_have.sum())
 
 
 def _over_time(data: Dataset) -> tuple[str | None, str | None, str | None, list[dict[str, Any]]]:

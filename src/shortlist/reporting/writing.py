@@ -1,0 +1,59 @@
+"""Writing: the report of a run as one file, HTML, Markdown or JSON."""
+
+import json
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from shortlist.errors import ConfigError, nearest
+from shortlist.reporting.html import html
+from shortlist.reporting.markdown import markdown
+from shortlist.reporting.report import Report, gather
+from shortlist.reporting.sections import page_of
+from shortlist.run import Run, open_run
+
+Format = Literal["html", "md", "json"]
+_FORMATS: tuple[Format, ...] = ("html", "md", "json")
+
+
+def report(run: Run | str | Path, out: str | Path | None = None, *, format: str | None = None) -> Path:  # noqa: A002
+    """Writes the report of a stored run, or of the run at a path, and gives the path of the report.
+
+    HTML is one file that works without a network. Without `format` the ending of `out` says it; without `out` the
+    report stands beside the run: `runs/today-report.html` for `runs/today`. What is no stored run raises `StoreError`,
+    a format that does not exist `ConfigError`.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    chosen = _format(out, format)
+    path = run.path.with_name(f"{run.path.resolve().name}-report.{chosen}") if out is None else Path(out)
+    write(written(gather(run), chosen), path)
+    return path
+
+
+def written(found: Report, format: Format) -> str:  # noqa: A002
+    """The report as text."""
+    if format == "json":
+        return json.dumps(found.to_dict(), indent=1, ensure_ascii=False, default=str) + "\n"
+    return html(page_of(found)) if format == "html" else markdown(page_of(found))
+
+
+def write(text: str, path: Path) -> None:
+    """The text at `path`, written beside it first and then moved into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid4().hex[:12]}")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _format(out: str | Path | None, format: str | None) -> Format:  # noqa: A002
+    if format is None and out is None:
+        return "html"
+    asked = format or Path(str(out)).suffix.lower().removeprefix(".")
+    for known in _FORMATS:
+        if known == asked:
+            return known
+    where = f"--format {format}" if format else f"the ending of {str(out)!r}"
+    raise ConfigError(f"{where} is no format of a report{nearest(asked, _FORMATS)}")
