@@ -187,6 +187,18 @@ def test_anybodys_predictions_are_judged_from_files_beside_the_constants(tmp_pat
     assert "Traceback" not in answer.output
 
 
+def test_a_report_of_predictions_stands_beside_their_file(tmp_path: Path) -> None:
+    (tmp_path / "told.csv").write_text("user_id,item_id,prediction\n1,a,2\n1,b,4\n2,a,4\n")
+    (tmp_path / "truth.csv").write_text("user_id,item_id,rating\n1,a,1\n1,b,5\n2,a,3\n")
+    words = ["report", tmp_path / "told.csv", "--truth", tmp_path / "truth.csv"]
+    assert told(*words, "--json").exit_code == 0
+    page = (tmp_path / "told-report.html").read_text()
+    assert "Calibration" in page
+    assert "Residuals" in page
+    assert told(*words, "--out", tmp_path / "page.json").exit_code == 0
+    assert json.loads((tmp_path / "page.json").read_text())["rows"] == 3
+
+
 def test_metrics_are_listed_and_one_is_told_whole() -> None:
     rows = json.loads(told("metrics", "--json").stdout)
     assert {"map@k", "recall[@k]", "rmse"} <= {row["metric"] for row in rows}
@@ -257,6 +269,8 @@ def test_a_slip_in_the_file_is_answered_with_its_path_and_the_nearest_name(tmp_p
         ),
         (["evaluate", "{world}/purchases.csv", "--truth", "x.csv", "--metrics", "f2", "--target", "y"], 3, "--target"),
         (["compare", "{run}", "{run}"], 3, "named twice"),
+        (["report", "{run}", "--truth", "x.csv"], 3, "brings its own truth"),
+        (["report", "{world}/purchases.csv"], 3, "--truth"),
         (["evaluate", "{world}/purchases.csv", "--truth", "{world}/purchases.csv"], 4, "no column 'rank'"),
         (["recommend", "{run}", "--users-file", "{tmp}/none.csv"], 4, "there is no file"),
         (

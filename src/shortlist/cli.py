@@ -59,6 +59,10 @@ Overrides = Annotated[
         "--set", metavar="PATH=VALUE", help="Change a setting, such as pipeline.ranker.rounds=200. Repeatable."
     ),
 ]
+TargetColumn = Annotated[
+    str | None,
+    typer.Option("--target", help="For predictions: the column that was predicted.", show_default="target or rating"),
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a stored run or pipeline.")]
 
 
@@ -134,14 +138,7 @@ def evaluate(
         Path | None,
         typer.Option(help="For FILE: the events before the test; baselines are made of them and stand in the table."),
     ] = None,
-    target_column: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            help="For predictions: the column that was predicted.",
-            show_default="target or rating",
-        ),
-    ] = None,
+    target_column: TargetColumn = None,
     catalogue: Annotated[int | None, typer.Option(min=1, help="For lists: items there are, for coverage.")] = None,
     seed: Annotated[int, typer.Option(help="For FILE: seed of the bootstrap.")] = 0,
     as_json: AsJson = False,
@@ -230,9 +227,11 @@ def compare(
 
 @app.command()
 def report(
-    run: RunPath,
+    target: Annotated[Path, typer.Argument(metavar="RUN|PREDICTIONS", help="A stored run, or a file of predictions.")],
+    truth: Annotated[Path | None, typer.Option(help="For PREDICTIONS: a file of the same ids and the target.")] = None,
+    target_column: TargetColumn = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where it is written.", show_default="beside the run: RUN-report.html")
+        Path | None, typer.Option(help="Where it is written.", show_default="beside it: RUN-report.html")
     ] = None,
     form: Annotated[
         str | None, typer.Option("--format", metavar="html|md|json", help="Else the ending of --out says it.")
@@ -242,17 +241,26 @@ def report(
 ) -> None:
     """Write what a run found as one page: figures with intervals, candidates, slices, users, data, recipe.
 
-    The page needs no network and no other file.
+    Of predictions: figures with intervals, calibration, residuals. The page needs no network and no other file.
 
     \b
     Examples:
       shortlist report runs/today
       shortlist report runs/today --out report.md
+      shortlist report predictions.csv --truth ratings.csv --target rating
     """  # noqa: D301
     with _answering(quiet):
         from shortlist import commands
 
-        _answer(commands.report(run, out, form), as_json)
+        if target.is_file():
+            if truth is None:
+                raise ConfigError(f"{str(target)!r} is a file: say what is true with --truth ratings.csv")
+            answer = commands.report_predictions(target, truth, target_column, out, form)
+        elif truth is not None or target_column is not None:
+            raise ConfigError("a run brings its own truth: --truth and --target go with a file of predictions")
+        else:
+            answer = commands.report(target, out, form)
+        _answer(answer, as_json)
 
 
 @app.command()

@@ -28,6 +28,7 @@ from shortlist.pipeline import FittedPipeline, load
 from shortlist.progress import step
 from shortlist.reporting.report import from_here
 from shortlist.reporting.writing import report as write_report
+from shortlist.reporting.writing import report_predictions as write_report_of_predictions
 from shortlist.run import open_run
 from shortlist.settings import Settings, changed, read_settings, rooted
 from shortlist.tables.engine import Engine
@@ -97,12 +98,7 @@ def evaluate_file(
     if numbers:
         if catalogue is not None:
             raise ConfigError("--catalogue goes with lists: predictions show no items")
-        with step("read the predictions"):
-            told, true = table_in(file), table_in(truth)
-            train = None if history is None else table_in(history)
-        found = evaluate_predictions(
-            told, true, names or METRICS, target=target, train=train, seed=seed, name=file.name
-        )
+        found = _predictions(file, truth, names or METRICS, history, target, seed)
     else:
         if target is not None:
             raise ConfigError("--target goes with predictions: lists are true or not")
@@ -118,11 +114,14 @@ def evaluate_file(
 def report(path: Path, out: Path | None, form: str | None) -> Answer:
     """The report of a stored run in a file, and where that is."""
     with step("write the report"):
-        page = write_report(path, out, format=form)
-    size = page.stat().st_size
-    return Answer(
-        f"the report of {path} is in {from_here(page)} ({size / 1e6:.2f} MB)", {"out": str(page), "bytes": size}
-    )
+        return _written(path, write_report(path, out, format=form))
+
+
+def report_predictions(file: Path, truth: Path, target: str | None, out: Path | None, form: str | None) -> Answer:
+    """The report of anybody's predictions in a file, and where that is."""
+    found = _predictions(file, truth, METRICS, None, target, seed=0)
+    with step("write the report"):
+        return _written(file, write_report_of_predictions(found, file, out, format=form))
 
 
 def metrics(name: str | None) -> Answer:
@@ -216,6 +215,21 @@ def check_tables(train: Path, test: Path, users: Path | None, items: Path | None
 def schema() -> str:
     """The JSON Schema of `shortlist.toml`."""
     return json_schema(Settings)
+
+
+def _predictions(
+    file: Path, truth: Path, metrics: Iterable[str], history: Path | None, target: str | None, seed: int
+) -> PredictionEvaluation:
+    with step("read the predictions"):
+        told, true = table_in(file), table_in(truth)
+        train = None if history is None else table_in(history)
+    return evaluate_predictions(told, true, metrics, target=target, train=train, seed=seed, name=file.name)
+
+
+def _written(of: Path, page: Path) -> Answer:
+    size = page.stat().st_size
+    told = f"the report of {of} is in {from_here(page)} ({size / 1e6:.2f} MB)"
+    return Answer(told, {"out": str(page), "bytes": size})
 
 
 def _first_line(family: Family) -> str:

@@ -40,11 +40,10 @@ class Finding:
         """The finding as a sentence."""
         strongest = f"{self.baseline}, the strongest baseline,"
         if self.verdict == "undecided":
-            return f"Between {self._named} and {strongest} no difference can be told in {self.metric}"
+            return f"Between {named(self.model)} and {strongest} no difference can be told in {self.metric}"
         verb = "beats" if self.verdict == "better" else "falls short of"
         by = f"{abs(self.difference / self.against):.1%}".replace("%", " %") if self.against else self._apart
-        named = self._named.replace("the ", "The ", 1) if self._named != self.model else self.model
-        return f"{named} {verb} {strongest} by {by} in {self.metric}"
+        return f"{named(self.model, first=True)} {verb} {strongest} by {by} in {self.metric}"
 
     @property
     def evidence(self) -> str:
@@ -65,13 +64,13 @@ class Finding:
         return told
 
     @property
-    def _named(self) -> str:
-        """The model in a sentence: what bears the name of a file has no article."""
-        return f"the {self.model}" if self.model.isalpha() else self.model
-
-    @property
     def _apart(self) -> str:
         return numbers.value(abs(self.difference))
+
+
+def named(model: str, *, first: bool = False) -> str:
+    """A model in a sentence, or as the first word of one: what bears the name of a file has no article."""
+    return f"{'The' if first else 'the'} {model}" if model.isalpha() else model
 
 
 def finding(evaluation: Mapping[str, Any], metric: str, *, units: int, drawn: str = "users") -> Finding | None:

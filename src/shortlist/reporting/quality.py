@@ -6,6 +6,7 @@ from typing import Any
 from shortlist.evaluation.metrics import parse_metric
 from shortlist.reporting import charts, numbers
 from shortlist.reporting.blocks import Figure, Panel, Section, Table
+from shortlist.reporting.finding import named
 from shortlist.reporting.report import Report
 
 Row = Mapping[str, Any]
@@ -58,7 +59,8 @@ def differences_section(judged: Mapping[str, Any], *, drawn: str) -> Section | N
     )
     width = len(columns) if tested else 4
     figure = Figure(
-        caption=f"The {rows[0]['model']} minus each baseline, with 95 % intervals. One across zero tells nothing.",
+        caption=f"{named(rows[0]['model'], first=True)} minus each baseline, with 95 % intervals. "
+        "One across zero tells nothing.",
         panels=tuple(panels),
         table=Table(
             columns=columns[:width],

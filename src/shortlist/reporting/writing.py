@@ -1,14 +1,18 @@
-"""Writing: the report of a run as one file, HTML, Markdown or JSON."""
+"""Writing: the report of a run, or of predictions, as one file, HTML, Markdown or JSON."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 from shortlist.errors import ConfigError, nearest
+from shortlist.evaluation.predictions import PredictionEvaluation
+from shortlist.reporting.blocks import Page
 from shortlist.reporting.html import html
 from shortlist.reporting.markdown import markdown
-from shortlist.reporting.report import Report, gather
+from shortlist.reporting.predictions import page_of_predictions
+from shortlist.reporting.report import from_here, gather
 from shortlist.reporting.sections import page_of
 from shortlist.run import Run, open_run
 
@@ -25,16 +29,32 @@ def report(run: Run | str | Path, out: str | Path | None = None, *, format: str 
     """
     run = run if isinstance(run, Run) else open_run(run)
     chosen = _format(out, format)
-    path = run.path.with_name(f"{run.path.resolve().name}-report.{chosen}") if out is None else Path(out)
-    write(written(gather(run), chosen), path)
+    found = gather(run)
+    path = _beside(run.path.resolve(), chosen) if out is None else Path(out)
+    write(written(page_of(found), found.to_dict(), chosen), path)
     return path
 
 
-def written(found: Report, format: Format) -> str:  # noqa: A002
-    """The report as text."""
+def report_predictions(
+    found: PredictionEvaluation,
+    file: Path,
+    out: str | Path | None = None,
+    *,
+    format: str | None = None,  # noqa: A002
+) -> Path:
+    """The same of judged predictions; `file` is where they stand, and without `out` the report stands beside it."""
+    chosen = _format(out, format)
+    path = _beside(file, chosen) if out is None else Path(out)
+    page = page_of_predictions(found, title=f"Report of {from_here(file)}")
+    write(written(page, found.to_dict(), chosen), path)
+    return path
+
+
+def written(page: Page, figures: Mapping[str, Any], format: Format) -> str:  # noqa: A002
+    """The page as text, or the figures behind it as JSON."""
     if format == "json":
-        return json.dumps(found.to_dict(), indent=1, ensure_ascii=False, default=str) + "\n"
-    return html(page_of(found)) if format == "html" else markdown(page_of(found))
+        return json.dumps(figures, indent=1, ensure_ascii=False, default=str) + "\n"
+    return html(page) if format == "html" else markdown(page)
 
 
 def write(text: str, path: Path) -> None:
@@ -46,6 +66,10 @@ def write(text: str, path: Path) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _beside(path: Path, chosen: Format) -> Path:
+    return path.with_name(f"{path.stem}-report.{chosen}")
 
 
 def _format(out: str | Path | None, format: str | None) -> Format:  # noqa: A002
