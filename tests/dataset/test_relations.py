@@ -323,7 +323,10 @@ def test_activity_is_its_definition(
                 as_of - times[-1],
                 as_of - times[0],
                 pytest.approx(sum(gaps) / len(gaps)) if gaps else None,
-                sum(micro(weight * fading(as_of - when, half_life)) for _, _, when, weight in rows),
+                sum(
+                    micro(sum(row[3] for row in rows if row[2] == when) * fading(as_of - when, half_life))
+                    for when in times
+                ),
                 sum(as_of - window <= when for _, _, when, _ in rows),
             )
         )

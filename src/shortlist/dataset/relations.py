@@ -80,8 +80,8 @@ def activity(
     Columns: `keys`; `events` (how many); `times` (at how many different moments: rows of one basket share theirs);
     `since` (microseconds from the last one to `as_of`); `age` (from the first one to `as_of`); `interval` (mean
     microseconds between consecutive different moments, float64; null where there is only one); `fading_<name>` for each
-    of `half_lives` (as the score of `decayed`) and `events_<name>` for each of `windows` (how many in the window before
-    `as_of`).
+    of `half_lives` (as the score of `decayed`, rows of one moment rounded together) and `events_<name>` for each of
+    `windows` (how many in the window before `as_of`).
     """
     # Rows of one moment first: a distinct count in the second step would hold a set for every combination.
     moments = _seen(events, as_of).group_by([*keys, "timestamp"]).aggregate(rows=_.count(), weight=_.weight.sum())
