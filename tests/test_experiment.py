@@ -86,7 +86,7 @@ def test_the_manifest_says_what_the_run_was_made_of(run: Any, world: Path) -> No
 
 def test_the_report_tells_sources_metrics_and_differences(run: Any) -> None:
     for told in ("user_id from customer_id", "repurchase", "map@5", "difference", "95 % interval"):
-        assert told in run.report
+        assert told in run.summary
 
 
 def test_the_anatomy_reaches_what_the_evaluation_measured(run: Any) -> None:
@@ -148,7 +148,7 @@ def test_every_split_is_judged_and_can_be_judged_again(split: dict[str, Any], wo
 
 def test_without_a_split_nothing_is_judged_and_this_is_said(world: Path, tmp_path: Path) -> None:
     made = fit(settings(world, tmp_path / "run", split=None, pipeline=PLAIN))
-    assert "nothing judged" in made.report
+    assert "nothing judged" in made.summary
     assert sl.load(made.path).recommend([1], k=3).height == 3
     with pytest.raises(sl.StoreError, match="without \\[split\\]"):
         evaluate(made)

@@ -1,4 +1,4 @@
-"""Account: what a run was made of and what it took, for its manifest and its report."""
+"""Account: what a run was made of and what it took, for its manifest and its summary."""
 
 import platform
 import sys

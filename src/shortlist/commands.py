@@ -56,17 +56,17 @@ def demo(out: Path, at: str | None, overrides: Iterable[str]) -> Answer:
     run = experiment.fit(rooted(settings, Path.cwd()))
     with step("write the report"):
         page = write_report(run)
-    told = f"{run.report}\n{example.what_now(str(out), from_here(page))}"
+    told = f"{run.summary}\n{example.what_now(str(out), from_here(page))}"
     return Answer(told, {**run.to_dict(), "report": str(page)})
 
 
 def fit(config: Path, overrides: Iterable[str], out: Path | None) -> Answer:
-    """The run that a file of settings describes, and its report."""
+    """The run that a file of settings describes, and its summary."""
     settings = read_settings(config, overrides)
     if out is not None:
         settings = settings.model_copy(update={"out": str(out)})
     run = experiment.fit(settings)
-    return Answer(run.report.rstrip("\n"), run.to_dict())
+    return Answer(run.summary.rstrip("\n"), run.to_dict())
 
 
 def evaluate_run(path: Path, say: Say) -> Answer:

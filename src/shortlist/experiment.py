@@ -77,7 +77,7 @@ def fit(settings: Settings) -> Run:
                 "peak_memory_mb": peak_memory_mb(),
             }
             took = f"{manifest['seconds']:.1f} s, {manifest['peak_memory_mb'] or 'unknown'} MB at the peak"
-            (contents / "report.txt").write_text(f"{said}\n\n{took}; stored in {path}\n", encoding="utf-8")
+            (contents / "summary.txt").write_text(f"{said}\n\n{took}; stored in {path}\n", encoding="utf-8")
     return open_run(path)
 
 
@@ -124,7 +124,7 @@ def split_of(settings: Settings, data: Dataset) -> Split | None:
 
 
 def _judged(settings: Settings, split: Split, pipeline: FittedPipeline, contents: Path) -> str:
-    """Judges the pipeline on the test part, writes lists and figures under `contents`, and gives the report."""
+    """Judges the pipeline on the test part, writes lists and figures under `contents`, and gives the summary."""
     truth = split.test.pairs()
     with step("recommend"):
         lists = pipeline.recommend(_users(truth), settings.k)

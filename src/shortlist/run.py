@@ -3,7 +3,7 @@
 The contents of the directory (`store`) are the fitted pipeline, the lists that it gave to the users of the test part
 (`recommendations.parquet`), what these users truly took (`truth.parquet`), the baselines' lists, the figures
 (`evaluation.json`, `anatomy.json`, `slices.json`), what else a report shows (`profile.json`, `importances.json`,
-`examples.json`), the same to read (`report.txt`) and the recipe (`recipe.toml`). The manifest says
+`examples.json`), the same to read (`summary.txt`) and the recipe (`recipe.toml`). The manifest says
 what it was made of: settings, data, versions, seconds and memory.
 """
 
@@ -97,9 +97,9 @@ class Run:
         return self._rows("examples")
 
     @property
-    def report(self) -> str:
+    def summary(self) -> str:
         """What was read, what came of it, and what it took, to be read."""
-        return self._text("report.txt")
+        return self._text("summary.txt")
 
     def to_dict(self) -> dict[str, Any]:
         """Where it is, its manifest and its figures, ready for JSON."""
@@ -127,7 +127,7 @@ class Run:
 
     def _file(self, name: str) -> Path:
         file = self.path / str(self.manifest["contents"]) / name
-        if not self.judged and name != "report.txt":
+        if not self.judged and name != "summary.txt":
             raise StoreError(
                 f"{str(self.path)!r} was fitted without [split], so nothing was judged; add one and fit again"
             )
