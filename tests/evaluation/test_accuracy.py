@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shortlist.evaluation.accuracy import Hits
+from shortlist.evaluation.hits import Hits
 from shortlist.evaluation.metrics import FAMILIES, Metric, parse_metric
 
 AT_K = ["hit_rate@{}", "precision@{}", "recall@{}", "mrr@{}", "map@{}", "ndcg@{}", "f1@{}", "f2@{}", "f0.5@{}"]

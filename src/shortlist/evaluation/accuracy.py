@@ -8,39 +8,12 @@ shorter than k is not refilled; there are no ties, for a list has an order (its 
 Shapes: U users judged, K places of a list.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
+from shortlist.evaluation.hits import Hits
+
 Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Hits:
-    """The lists of the judged users as hits: what every metric of accuracy reads."""
-
-    hits: npt.NDArray[np.bool_]
-    """Is the item at this place of this user's list a true one? `(U, K)`, the best place first; an empty one is not."""
-    lengths: npt.NDArray[np.int64]
-    """|S|, how many items the user's list holds, `(U,)`; 0 for a user without a list."""
-    truth_sizes: npt.NDArray[np.int64]
-    """|T|, how many true items the user has, `(U,)`: at least 1, for a user without truth is not judged."""
-
-    def __len__(self) -> int:
-        return len(self.hits)
-
-    def __getitem__(self, users: slice) -> "Hits":
-        return Hits(self.hits[users], self.lengths[users], self.truth_sizes[users])
-
-    def counts(self, k: int | None) -> npt.NDArray[np.int64]:
-        """Hits in the first k places, `(U,)`; without a k in the whole list."""
-        counts_U: npt.NDArray[np.int64] = np.count_nonzero(self.hits[:, :k], axis=1)
-        return counts_U
-
-    def shown(self, k: int | None) -> npt.NDArray[np.int64]:
-        """Items that the first k places hold, `(U,)`: fewer than k where the list is shorter."""
-        return self.lengths if k is None else np.minimum(self.lengths, k)
 
 
 def hit_rate(lists: Hits, k: int) -> Values:

@@ -16,11 +16,10 @@ import numpy as np
 import polars as pl
 
 from shortlist.errors import ConfigError, DataError, nearest
-from shortlist.evaluation.accuracy import Hits
+from shortlist.evaluation.hits import Hits, hits_of
 from shortlist.evaluation.lists import (
     Truth,
     common_type,
-    judged_lists,
     places,
     read_candidates,
     read_lists,
@@ -116,8 +115,7 @@ def anatomy(
     hits_U = np.bincount(hits["row"].to_numpy(), minlength=len(true.users))
     reached = shown = None
     if lists is not None:
-        found = judged_lists(lists, true, k, "recommendations")
-        judged = Hits(found.hits, found.lengths, true.sizes)
+        judged, _ = hits_of(lists, true, k, "recommendations")
         reached, shown = (float(each.of_hits(judged).mean()) for each in (metric, Metric("recall", k)))
     perfect = Hits(np.arange(k) < hits_U[:, None], np.minimum(hits_U, k), true.sizes)
     return Anatomy(

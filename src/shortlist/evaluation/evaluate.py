@@ -2,7 +2,7 @@
 
 Who is judged: the users with truth. One of them without a list scores 0; a user with a list but without truth
 is left out; both are counted. A number is a mean over the judged users with a 95 % interval by bootstrap over
-users (`compare`), and a difference to a baseline is paired: the same users, the same draws (`scoreboard`).
+users (`bootstrap`), and a difference to a baseline is paired: the same users, the same draws (`scoreboard`).
 """
 
 from collections.abc import Iterable, Mapping

@@ -9,12 +9,12 @@ from scipy import sparse
 
 from shortlist.errors import ConfigError, DataError
 from shortlist.evaluation import exposure
-from shortlist.evaluation.accuracy import Hits, Values
+from shortlist.evaluation.accuracy import Values
 from shortlist.evaluation.background import Background, labelled
+from shortlist.evaluation.hits import Hits, hits_of
 from shortlist.evaluation.lists import (
     Truth,
     common_type,
-    judged_lists,
     longest,
     places,
     read_lists,
@@ -40,8 +40,7 @@ def judge(frame: Any, truth: Truth, metrics: list[Metric], background: Backgroun
         looked_at = depth(metrics)
         ordered = any(metric.k is not None or metric.family.k == "needed" for metric in metrics)
         lists = read_lists(frame, name, ordered=ordered)
-        found = judged_lists(lists, truth, looked_at or longest(lists), name)
-        hits = Hits(found.hits, found.lengths, truth.sizes)
+        hits, users_without_truth = hits_of(lists, truth, looked_at or longest(lists), name)
         values, whole = {}, {}
         for metric in metrics:
             match metric.family.kind:
@@ -51,7 +50,7 @@ def judge(frame: Any, truth: Truth, metrics: list[Metric], background: Backgroun
                     values[metric] = _of_what_is_shown(metric, lists, hits, truth, background)
                 case _:
                     whole[metric] = _of_all_lists(metric, lists, background.catalogue or 0, name)
-        return Judged(values, whole, found.users_without_list, found.users_without_truth)
+        return Judged(values, whole, hits.users_without_list, users_without_truth)
 
 
 def _of_what_is_shown(metric: Metric, lists: pl.DataFrame, hits: Hits, truth: Truth, background: Background) -> Values:

@@ -14,7 +14,8 @@ import numpy as np
 
 from shortlist.errors import ConfigError, nearest
 from shortlist.evaluation import accuracy, closeness, exposure
-from shortlist.evaluation.accuracy import Hits, Values
+from shortlist.evaluation.accuracy import Values
+from shortlist.evaluation.hits import Hits
 
 Kind = Literal["accuracy", "exposure", "all lists", "closeness"]
 """What a metric judges: each user's list by its hits or by what it shows, all lists together, or predicted numbers."""

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from shortlist.errors import ConfigError
+from shortlist.evaluation.bootstrap import bootstrap_means, interval
 from shortlist.evaluation.closeness import Terms, Values
-from shortlist.evaluation.compare import bootstrap_means, interval
 from shortlist.evaluation.metrics import Metric
 from shortlist.evaluation.significance import detectable, holm, permutation_p
 from shortlist.seeds import Seeds
@@ -94,7 +94,7 @@ def scoreboard(
         for metric in metrics:
             if metric in terms[model]:
                 found = terms[model][metric]
-                low, high = _ends(drawn[model, metric])
+                low, high = _interval(drawn[model, metric])
                 table.append((model, str(metric), float(found.of(found.values.mean(axis=0))), low, high))
             else:
                 table.append((model, str(metric), whole[model][metric], None, None))
@@ -106,7 +106,7 @@ def scoreboard(
             told: tuple[float | None, ...] = (None,) * 5
             if metric in terms[main]:
                 difference_D = drawn[main, metric] - drawn[baseline, metric]
-                told = (*_ends(difference_D), *p_values[baseline, metric], detectable(difference_D))
+                told = (*_interval(difference_D), *p_values[baseline, metric], detectable(difference_D))
             differences.append((main, baseline, str(metric), difference, *told))
     return Scoreboard(
         pl.DataFrame(table, schema=_TABLE, orient="row"),
@@ -116,12 +116,7 @@ def scoreboard(
     )
 
 
-def intervals(values_U: Values, draws: int, generator: np.random.Generator) -> tuple[float, float, float]:
-    """The mean of one column, and the two ends of its interval."""
-    return float(values_U.mean()), *_ends(bootstrap_means(values_U[:, None], draws, generator)[:, 0])
-
-
-def _ends(values_D: Values) -> tuple[float, float]:
+def _interval(values_D: Values) -> tuple[float, float]:
     low_M, high_M = interval(values_D[:, None])
     return float(low_M[0]), float(high_M[0])
 

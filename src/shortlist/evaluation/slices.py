@@ -18,7 +18,7 @@ import polars as pl
 
 from shortlist.errors import ConfigError
 from shortlist.evaluation.background import Background, History, read_history
-from shortlist.evaluation.compare import estimate
+from shortlist.evaluation.bootstrap import estimate
 from shortlist.evaluation.judging import judge
 from shortlist.evaluation.lists import Truth, common_type, read_truth
 from shortlist.evaluation.metrics import Metric, metrics_of

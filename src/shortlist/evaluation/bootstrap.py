@@ -1,8 +1,8 @@
-"""How sure a mean over users is, and a difference of two: the bootstrap over users.
+"""Bootstrap: how sure a mean over users is, and a difference of two.
 
 A draw takes as many users as there are, at random and with replacement; the middle 95 % of the means of many
-draws is the interval (the percentile bootstrap). Two models are compared on the same draws, which is the same
-as drawing from the users' own differences: what makes a user easy or hard for both falls out.
+draws is the interval (the percentile bootstrap). Columns of one call are drawn together, so that the difference of
+two models' columns is paired: what makes a user easy or hard for both falls out.
 
 How often a draw takes each user is a multinomial, drawn exactly but not user by user. Users with the same
 values in all columns are interchangeable, so many of them are one class; all others stand in blocks. A draw
@@ -42,11 +42,6 @@ def estimate(values_UM: Values, draws: int, generator: np.random.Generator) -> E
     """The mean of each column and its 95 % interval, all from the same draws."""
     low_M, high_M = interval(bootstrap_means(values_UM, draws, generator))
     return Estimates(values_UM.mean(axis=0), low_M, high_M)
-
-
-def paired_difference(model_UM: Values, baseline_UM: Values, draws: int, generator: np.random.Generator) -> Estimates:
-    """How much higher the model's means are than the baseline's; a row is the same user in both."""
-    return estimate(model_UM - baseline_UM, draws, generator)
 
 
 def interval(means_DM: Values, level: float = 0.95) -> tuple[Values, Values]:
