@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+PEERS := .peers/peers.txt
 WORKERS ?= 2
 
 .PHONY: demo test check bench docs clean
@@ -10,7 +11,7 @@ WORKERS ?= 2
 demo: $(STAMP)  ## two-stage recommendation on a real year of purchases, judged against baselines
 	$(BIN)/shortlist demo
 
-test: check  ## the linters, then every test
+test: check $(PEERS)  ## the linters, then every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(STAMP)  ## ruff, mypy, import-linter
@@ -19,12 +20,13 @@ check: $(STAMP)  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)  ## every claim measured again: benchmarks/results/*.json
+bench: $(STAMP) $(PEERS)  ## every claim measured again: benchmarks/results/*.json
 	for claim in benchmarks/[a-z]*.py; do $(BIN)/python $$claim || exit 1; done
 	$(MAKE) docs
 
-docs: $(STAMP)  ## docs/results.md from benchmarks/results/*.json, and the JSON Schema of shortlist.toml
+docs: $(STAMP) $(PEERS)  ## docs/results.md, docs/metrics.md, and the JSON Schema of shortlist.toml
 	$(BIN)/python benchmarks/_render.py
+	$(BIN)/python benchmarks/_metrics_page.py
 	$(BIN)/shortlist schema > docs/shortlist.schema.json
 
 $(STAMP):
@@ -33,5 +35,8 @@ $(STAMP):
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+$(PEERS): benchmarks/peers.txt | $(STAMP)  ## the libraries that Shortlist is measured against, in an environment of their own
+	$(BIN)/python benchmarks/_peers.py
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .peers

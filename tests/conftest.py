@@ -26,6 +26,15 @@ def data_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
+def peers() -> Path:
+    """The Python in which the libraries are installed that Shortlist is held to."""
+    python = Path(__file__).parent.parent / ".peers/bin/python"
+    if not python.exists():
+        absent("the libraries that Shortlist is held to are not there: run python benchmarks/_peers.py")
+    return python
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The command of Chromium, in which pages are looked at."""
     found = shutil.which("chromium")
