@@ -22,11 +22,13 @@ MADE_FROM = FOLDER / "peers.txt"
 def make() -> None:
     """Makes the environment, unless it stands there made from these very pins."""
     if MADE_FROM.exists() and MADE_FROM.read_bytes() == PINS.read_bytes():
-        MADE_FROM.touch()
         return
+    print("the libraries that Shortlist is held to are installed in .peers", file=sys.stderr, flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(FOLDER)], check=True)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", str(PINS)]
-    subprocess.run(pip, check=True)
+    if subprocess.run(pip, check=False).returncode:
+        shutil.rmtree(FOLDER)
+        sys.exit("the libraries that Shortlist is held to cannot all be installed for this Python: see above")
     shutil.copyfile(PINS, MADE_FROM)
 
 

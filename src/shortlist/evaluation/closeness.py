@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from shortlist.errors import DataError
 
@@ -139,7 +138,9 @@ def _alone(means: Values) -> Values:
 
 
 def _ranks(values_N: Values) -> Values:
-    ranks_N: Values = stats.rankdata(values_N)
+    """The rank of each value, from 1; equal ones share the mean of their ranks."""
+    _, place_N, counts = np.unique(values_N, return_inverse=True, return_counts=True)
+    ranks_N: Values = (counts.cumsum() - (counts - 1) / 2)[place_N]
     return ranks_N
 
 
@@ -153,8 +154,8 @@ def _moved(values_N: Values, ranks_N: Values, weights_N: Values) -> Values:
 
     h(i, j) = 1 where the value of i is below that of j, a half where they are equal; F_j is the rank of j as a share.
     """
-    _, first_of, counts = np.unique(values_N, return_inverse=True, return_counts=True)
-    sums = np.bincount(first_of, weights=weights_N, minlength=len(counts))
+    _, place_N = np.unique(values_N, return_inverse=True)
+    sums = np.bincount(place_N, weights=weights_N)
     above = sums[::-1].cumsum()[::-1] - sums
-    moved_N: Values = ((above + sums / 2)[first_of] - ((ranks_N + 0.5) * weights_N).sum()) / len(values_N)
+    moved_N: Values = ((above + sums / 2)[place_N] - ((ranks_N + 0.5) * weights_N).sum()) / len(values_N)
     return moved_N

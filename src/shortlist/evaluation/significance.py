@@ -12,10 +12,10 @@ Shapes: U users, S terms, P permutations, B users of a block.
 """
 
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Values = npt.NDArray[np.float64]
 
@@ -68,7 +68,8 @@ def detectable(difference_D: Values) -> float:
     this size with a chance of 80 %. Differences smaller than it need more users.
     Source: J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988.
     """
-    return float((stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)) * difference_D.std(ddof=0))
+    quantile = NormalDist().inv_cdf
+    return (quantile(1 - LEVEL / 2) + quantile(POWER)) * float(difference_D.std())
 
 
 def _swapped_means(halves_US: Values, permutations: int, generator: np.random.Generator) -> Values:
