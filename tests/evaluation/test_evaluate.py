@@ -120,6 +120,27 @@ def test_neither_the_order_of_rows_nor_the_names_of_ids_matter(world, chance):
     assert values(evaluate(*worded, ALL, draws=1)) == pytest.approx(expected, abs=1e-12)
 
 
+SHOWN = [f"{name}@3" for name in FAMILIES if FAMILIES[name].kind in {"exposure", "all lists"}]
+
+
+@settings(deadline=None, max_examples=30)
+@given(worlds(), worlds(), st.randoms(use_true_random=False))
+def test_what_is_shown_is_the_same_in_any_order_of_rows_and_within_bounds(world, past, chance):
+    lists, truth = world
+    history = past[1]
+    items = pl.DataFrame({"item_id": range(10), "kind": ["x", "y", "z", "x", None] * 2})
+
+    def told(lists, truth, history, items):
+        return values(evaluate(lists, truth, SHOWN, history=history, items=items, catalogue=10, draws=1))
+
+    expected = told(lists, truth, history, items)
+    shuffled = [frame[chance.sample(range(frame.height), frame.height)] for frame in (lists, truth, history, items)]
+    assert told(*shuffled) == pytest.approx(expected, abs=1e-12)
+    surprise = np.log2(history["user_id"].n_unique())
+    for metric, value in expected.items():
+        assert -1e-12 <= value <= (surprise if metric.startswith("novelty") else 1) + 1e-12
+
+
 @settings(deadline=None, max_examples=30)
 @given(worlds())
 def test_every_value_lies_between_0_and_1_and_no_interval_is_upside_down(world):

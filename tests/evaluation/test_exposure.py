@@ -32,6 +32,15 @@ def test_serendipity_counts_the_hits_that_popularity_would_not_have_shown():
     assert serendipity(hits_UK, usual_UK, 4).tolist() == [0.25, 0.5, 0.0]
 
 
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=8), st.integers(1, 9), st.data())
+def test_a_miss_that_becomes_a_hit_never_lowers_serendipity_which_precision_bounds(places, k, data):
+    hits_UK, usual_UK = (np.array([side]) for side in zip(*places, strict=True))
+    better = hits_UK.copy()
+    better[0, data.draw(st.integers(0, len(places) - 1))] = True
+    before, after = serendipity(hits_UK, usual_UK, k)[0], serendipity(better, usual_UK, k)[0]
+    assert 0 <= before <= after <= better[:, :k].sum() / k
+
+
 def labels(*sets):
     names = sorted(set().union(*sets))
     return sparse.csr_array([[float(name in its) / math.sqrt(max(1, len(its))) for name in names] for its in sets])
