@@ -167,6 +167,9 @@ def test_the_events_before_bring_the_baselines_into_the_table(tmp_path: Path) ->
     figures = json.loads(told(*words, "--history", tmp_path / "before.csv", "--json").stdout)
     assert {row["model"] for row in figures["table"]} == {"lists.csv", "popular", "popular_ever", "repurchase"}
     assert "No baseline stands beside it" in told("evaluate", *words[1:4], "--metrics", "map@2").stdout
+    (tmp_path / "items.csv").write_text("item_id,kind\na,x\nb,y\n")
+    words = ["evaluate", *words[1:4], "--metrics", "diversity@2", "--items", tmp_path / "items.csv", "--json"]
+    assert json.loads(told(*words).stdout)["table"][0]["value"] == 0.5  # a and b are unlike; one item is no pair
 
 
 def test_anybodys_predictions_are_judged_from_files_beside_the_constants(tmp_path: Path) -> None:

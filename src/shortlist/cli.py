@@ -138,6 +138,9 @@ def evaluate(
         Path | None,
         typer.Option(help="For FILE: the events before the test; baselines are made of them and stand in the table."),
     ] = None,
+    items: Annotated[
+        Path | None, typer.Option(help="For lists: a table of item_id and labels such as type or genre, for diversity.")
+    ] = None,
     target_column: TargetColumn = None,
     catalogue: Annotated[int | None, typer.Option(min=1, help="For lists: items there are, for coverage.")] = None,
     seed: Annotated[int, typer.Option(help="For FILE: seed of the bootstrap.")] = 0,
@@ -160,12 +163,12 @@ def evaluate(
         if target.is_file():
             if truth is None:
                 raise ConfigError(f"{str(target)!r} is a file: say what is true with --truth truth.csv")
-            answer = commands.evaluate_file(target, truth, metrics, history, target_column, catalogue, seed)
+            answer = commands.evaluate_file(target, truth, metrics, history, items, target_column, catalogue, seed)
         else:
-            if (truth, metrics, history, target_column, catalogue) != (None,) * 5:
+            if (truth, metrics, history, items, target_column, catalogue) != (None,) * 6:
                 raise ConfigError(
                     "a run brings its own truth and metrics: "
-                    "--truth, --metrics, --history, --target, --catalogue go with a file"
+                    "--truth, --metrics, --history, --items, --target, --catalogue go with a file"
                 )
             answer = commands.evaluate_run(target, say)
         _answer(answer, as_json)

@@ -87,6 +87,7 @@ def evaluate_file(
     truth: Path,
     metrics: str | None,
     history: Path | None,
+    items: Path | None,
     target: str | None,
     catalogue: int | None,
     seed: int,
@@ -96,18 +97,21 @@ def evaluate_file(
     numbers = PREDICTION in table_in(file).columns if names is None else of_numbers(metrics_of(names))
     found: Evaluation | PredictionEvaluation
     if numbers:
-        if catalogue is not None:
-            raise ConfigError("--catalogue goes with lists: predictions show no items")
+        if (catalogue, items) != (None, None):
+            raise ConfigError("--catalogue and --items go with lists: predictions show no items")
         found = _predictions(file, truth, names or METRICS, history, target, seed)
     else:
         if target is not None:
             raise ConfigError("--target goes with predictions: lists are true or not")
         with step("read the lists"):
             shown, true = lists_in(file), pairs_in(truth)
+            known = None if items is None else table_in(items)
         chosen = names or list(_LIST_METRICS)
         with Engine.open() as engine:
             past = None if history is None else Dataset.read(str(history), engine=engine)
-            found = judge(shown, true, chosen, history=past, catalogue=catalogue, seed=seed, name=file.name)
+            found = judge(
+                shown, true, chosen, history=past, items=known, catalogue=catalogue, seed=seed, name=file.name
+            )
     return Answer(str(found), found.to_dict())
 
 

@@ -138,7 +138,7 @@ _NEEDS = {
 
 _ALONE = (
     "No baseline stands beside it, so nobody can tell whether that is good: "
-    "give history=, what the users had before, and popularity and repurchase do."
+    "give history= (--history), what the users had before, and popularity and repurchase do."
 )
 
 
