@@ -56,7 +56,7 @@ def read_toml(kind: type[C], path: str | Path, overrides: Iterable[str] = ()) ->
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
-            f"there is no file {str(path)!r}: name another with --config, or start from `shortlist demo`"
+            f"there is no file {str(path)!r}: name the one that holds the settings, or start from `shortlist demo`"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{str(path)!r} is not TOML: {error}") from None

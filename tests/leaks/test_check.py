@@ -119,6 +119,12 @@ def test_columns_made_from_what_is_to_be_found(checked: Any, ratings: Any, groce
     assert named(checked(**{**groceries, "items": items})) == ["targets"]
 
 
+def test_a_cut_in_time_that_the_order_of_rows_decides(checked: Any, ratings: Any) -> None:
+    day = pl.from_epoch("timestamp").dt.date().alias("timestamp")
+    coarse = {side: ratings[side].with_columns(day) for side in ("train", "test")}
+    assert named(checked(**{**ratings, **coarse})) == ["order"]
+
+
 def test_a_leave_one_out_that_ids_decide(checked: Any, ratings: Any) -> None:
     events = pl.concat([ratings["train"], ratings["test"]]).with_columns(pl.from_epoch("timestamp").dt.date())
     events = events.sort("user_id", "timestamp", "item_id")

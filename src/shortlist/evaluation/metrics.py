@@ -96,16 +96,6 @@ class Metric:
         """What it shares with the metrics of its name."""
         return FAMILIES[_key(self.name)]
 
-    @property
-    def per_user(self) -> bool:
-        """Whether it has a value for each user's list, and so an interval over users."""
-        return self.family.kind in {"accuracy", "exposure"}
-
-    @property
-    def definition(self) -> str:
-        """What it is, its formula, its choices and its source, as text."""
-        return self.family.function.__doc__ or ""
-
     def of_hits(self, lists: Hits) -> Values:
         """The value for each user, `(U,)`, from 0 to 1; only for a metric of accuracy."""
         beta = _F_BETA.fullmatch(self.name)
