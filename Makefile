@@ -36,4 +36,4 @@ $(STAMP):
 	touch $@
 
 clean:
-	rm -rf $(VENV) .peers
+	rm -rf $(VENV) .peers*

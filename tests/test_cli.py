@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 import shortlist as sl
 from shortlist.cli import app
+from worlds import Companions
 
 TOML = """
 metrics = ["map@5", "recall@5"]
@@ -219,6 +221,60 @@ def test_compare_shows_two_runs_side_by_side(world: Path, tmp_path: Path) -> Non
     assert {row["model"] for row in found["differences"]} == {str(tmp_path / "few"), *baselines}
 
 
+def test_compare_fits_models_on_a_table_in_one_line(world: Path, tmp_path: Path) -> None:
+    named = {"customer_id": "who", "sku": "what", "date": "day"}
+    pl.read_csv(world / "purchases.csv").rename(named).write_csv(tmp_path / "odd.csv")
+    words = ["compare", tmp_path / "odd.csv", "--models", "popular:window=none", "--models", "covisit, repurchase"]
+    words += ["--columns", "user_id=who,item_id=what,timestamp=day", "--split", "by_time:test=14d"]
+    answer = told(*words, "--metrics", "map@3", "--json")
+    found = json.loads(answer.stdout)
+    assert [row["model"] for row in found["costs"]] == ["popular:window=none", "covisit", "repurchase"]
+    assert {"fit_seconds", "recommend_seconds", "peak_memory_mb"} <= found["costs"][0].keys()
+    assert {row["metric"] for row in found["table"]} == {"map@3"}
+    assert (found["split"], found["failed"]) == ("by_time:test=14d", {})
+    assert re.search(r"\d s  fit and ask covisit", answer.stderr)
+
+
+def test_similar_shows_what_is_alike_and_says_who_is_unknown(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def loaded(path: Path) -> Any:
+        pipeline = sl.load(path)
+        history = pipeline.seen.with_columns(weight=pl.lit(1.0, pl.Float32))
+        return replace(pipeline, retrievers={"companions": Companions(history, len(pipeline.item_ids))})
+
+    run = world / "run"
+    assert "knows similar items" in told("similar", run, "--items", "i1").stderr
+    monkeypatch.setattr("shortlist.commands.load", loaded)
+    answer = told("similar", run, "--items", "i1, nothing", "-k", "2", "--json")
+    known = sl.load(run).item_ids.ids.to_list()
+    place = known.index("i1")
+    assert [row["similar_id"] for row in json.loads(answer.stdout)] == known[place + 1 : place + 3]
+    assert "1 of 2 are not known" in answer.stderr
+    shown = told("similar", run, "--users", "3")
+    assert shown.stdout.splitlines()[0].split() == ["user_id", "similar_id", "rank", "score"]
+    assert shown.stdout.splitlines()[1].split()[:3] == ["3", "4", "1"]
+    file = world / "alike.csv"
+    assert json.loads(told("similar", run, "--users", "3", "--out", file, "--json").stdout)["rows"] == 10
+    assert pl.read_csv(file).columns == ["user_id", "similar_id", "rank", "score"]
+
+
+def test_recommend_takes_what_users_did_since(world: Path, tmp_path: Path) -> None:
+    settings = TOML.partition("[[pipeline.retrievers]]")[0] + '[[pipeline.retrievers]]\nkind = "popular"\n'
+    (world / "popular.toml").write_text(settings.replace('out = "run"', 'out = "popular"'))
+    assert told("fit", "--config", world / "popular.toml").exit_code == 0
+    (tmp_path / "events.csv").write_text("customer_id,sku\n77,i1\n3,i2\n77,i1\n")
+    words = ["recommend", world / "popular", "--events", tmp_path / "events.csv", "--filter-seen", "--k", "20"]
+    answer = told(*words, "--json")
+    lists = pl.DataFrame(json.loads(answer.stdout))
+    assert lists["user_id"].unique(maintain_order=True).to_list() == [77, 3]
+    assert "not known" not in answer.stderr  # what they did is
+    assert "i1" not in lists.filter(user_id=77)["item_id"]
+    assert "i2" not in lists.filter(user_id=3)["item_id"]
+    assert "i2" in lists.filter(user_id=77)["item_id"]
+    told(*words, "--users", "78,77", "--out", tmp_path / "lists.parquet")
+    assert pl.read_parquet(tmp_path / "lists.parquet")["user_id"].unique(maintain_order=True).to_list() == [78, 77]
+    assert "has a ranker" in told("recommend", world / "run", *words[2:]).stderr
+
+
 def test_check_finds_no_leak_in_a_split_by_time_and_names_those_that_are_planted(world: Path, tmp_path: Path) -> None:
     for target in (world / "shortlist.toml", world / "run"):
         answer = told("check", target)
@@ -256,7 +312,7 @@ def test_a_slip_in_the_file_is_answered_with_its_path_and_the_nearest_name(tmp_p
         (["recommend", "{run}"], 3, "say for whom"),
         (["recommend", "{run}", "--users", "1", "--all"], 3, "say for whom"),
         (["recommend", "{run}", "--users", "1,x"], 3, "'x' is not a whole number"),
-        (["recommend", "{run}", "--users", ","], 3, "names nobody"),
+        (["recommend", "{run}", "--users", ","], 3, "names nothing"),
         (["recommend", "{run}", "--all", "--out", "{tmp}/lists.xls"], 3, "an ending that is not written"),
         (["evaluate", "{run}", "--metrics", "map@5"], 3, "brings its own truth"),
         (["check", "--train", "{world}/purchases.csv"], 3, "two tables are needed"),
@@ -272,6 +328,14 @@ def test_a_slip_in_the_file_is_answered_with_its_path_and_the_nearest_name(tmp_p
         ),
         (["evaluate", "{world}/purchases.csv", "--truth", "x.csv", "--metrics", "f2", "--target", "y"], 3, "--target"),
         (["compare", "{run}", "{run}"], 3, "named twice"),
+        (["compare", "{run}", "--seed", "1"], 3, "go with --models"),
+        (["compare", "{world}/purchases.csv", "--models", "popluar"], 3, "did you mean 'popular'"),
+        (["compare", "{world}/purchases.csv", "--models", "popular", "--columns", "user_id"], 3, "write ours=theirs"),
+        (["compare", "{world}/none.csv", "--models", "popular"], 4, "there is no file"),
+        (["similar", "{run}"], 3, "either --items"),
+        (["similar", "{run}", "--items", "a", "--users", "1"], 3, "either --items"),
+        (["similar", "{run}", "--items", "a", "--out", "{tmp}/a.xls"], 3, "an ending that is not written"),
+        (["recommend", "{run}", "--events", "{world}/purchases.csv"], 3, "has a ranker"),
         (["report", "{run}", "--truth", "x.csv"], 3, "brings its own truth"),
         (["report", "{world}/purchases.csv"], 3, "--truth"),
         (["evaluate", "{world}/purchases.csv", "--truth", "{world}/purchases.csv"], 4, "no column 'rank'"),
@@ -313,7 +377,7 @@ def test_an_absent_package_and_a_stop_have_codes_of_their_own(world: Path, monke
     assert told("fit").exit_code == 130
 
 
-@pytest.mark.parametrize("command", ["demo", "fit", "evaluate", "recommend", "compare", "schema"])
+@pytest.mark.parametrize("command", ["demo", "fit", "evaluate", "recommend", "similar", "compare", "schema"])
 def test_every_command_teaches_with_an_example(command: str) -> None:
     shown = told(command, "--help")
     assert shown.exit_code == 0

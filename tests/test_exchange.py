@@ -1,4 +1,4 @@
-"""Exchange: ids find their type, and lists come and go whole."""
+"""Exchange: ids find their type, and what comes in files comes whole or not at all."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import shortlist as sl
-from shortlist.exchange import ids_like, lists_in, users_in, write_lists
+from shortlist.exchange import events_in, ids_like, lists_in, users_in
 
 
 def test_typed_ids_become_those_of_the_data() -> None:
@@ -26,20 +26,11 @@ def test_text_that_is_no_number_is_named() -> None:
         ids_like(pl.Series("user_id", ["1", "1.5"]), pl.Series("user_id", [1]))
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
-def test_written_lists_are_read_again(ending: str, tmp_path: Path) -> None:
-    lists = pl.DataFrame({"user_id": [2, 1], "item_id": ["b", "a"], "rank": [1, 1], "score": [0.5, 0.25]})
-    write_lists(lists, tmp_path / f"lists.{ending}")
-    assert lists_in(tmp_path / f"lists.{ending}").sort("user_id").equals(lists.drop("score").sort("user_id"))
-
-
-def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path: Path) -> None:
-    file = tmp_path / "lists.csv"
-    file.write_text("before")
-    with pytest.raises(pl.exceptions.PolarsError):
-        write_lists(pl.DataFrame({"user_id": [[1]]}), file)  # a list has no place in a CSV
-    assert file.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [file]
+def test_events_come_with_their_weight_or_with_one(tmp_path: Path) -> None:
+    (tmp_path / "plain.csv").write_text("customer,sku\n1,a\n1,a\n")
+    (tmp_path / "rated.csv").write_text("user_id,item_id,rating,date\n1,a,4.5,2024-01-01\n")
+    assert events_in(tmp_path / "plain.csv").rows() == [(1, "a", 1.0), (1, "a", 1.0)]
+    assert events_in(tmp_path / "rated.csv").rows() == [(1, "a", 4.5)]
 
 
 def test_users_may_stand_there_twice_but_pairs_of_lists_may_not(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Runs: what is stored is what was judged, and nobody's kill leaves half of one."""
 
+import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -208,7 +210,7 @@ def test_a_killed_fit_leaves_the_run_that_stood_there(world: Path, tmp_path: Pat
             time.sleep(chance.uniform(0, 1.2))
             process.send_signal(signal.SIGKILL)
         after = open_run(out)
-        spent = {"seconds", "peak_memory_mb"}
+        spent = {"seconds", "peak_memory_mb", "costs"}
         assert {k: v for k, v in after.to_dict().items() if k not in spent} == {
             k: v for k, v in before.items() if k not in spent
         }
@@ -260,6 +262,79 @@ def test_a_recipe_is_fitted_before_it_is_compared(run: Any, world: Path, tmp_pat
     found = comparison.compare([run.path, recipe])
     assert open_run(tmp_path / "plain").judged
     assert found.table["model"].unique(maintain_order=True).to_list()[:2] == [str(run.path), str(recipe)]
+
+
+def test_what_runs_took_stands_beside_their_figures(run: Any, world: Path, tmp_path: Path) -> None:
+    other = fit(settings(world, tmp_path / "other", pipeline=PLAIN))
+    other.manifest["costs"]["fit"]["seconds"] = 1234.5
+    manifest = tmp_path / "other" / "manifest.json"
+    manifest.write_text(json.dumps(dict(other.manifest)))
+    found = comparison.compare([run.path, other.path])
+    assert found.costs["model"].to_list() == [str(run.path), str(other.path)]
+    assert found.costs["fit_seconds"][1] == 1234.5
+    for row, made in zip(found.costs.iter_rows(named=True), (run, other), strict=True):
+        assert row["recommend_seconds"] == made.manifest["costs"]["recommend"]["seconds"]
+        assert row["peak_memory_mb"] == made.manifest["costs"]["recommend"]["peak_memory_mb"]
+    assert re.search(rf"{other.path} .* (1234|1235)  ", str(found))
+    assert "split by_time:test=14d" in str(found)
+    del other.manifest["costs"]  # as in a run of an older version
+    manifest.write_text(json.dumps(dict(other.manifest)))
+    assert comparison.compare([run.path, other.path]).costs["model"].to_list() == [str(run.path)]
+    assert "peak MB" not in str(comparison.compare([other.path]))
+
+
+def test_models_are_compared_on_a_table_and_a_failure_among_them_is_told(world: Path) -> None:
+    models = ["same_attribute:column=colour", "covisit:window=30d", "popular"]
+    found = comparison.compare_models(models, {"events": str(world / "purchases.parquet")}, metrics=["map@5"], seed=1)
+    assert found.split == "last_n:n=1"  # there are times
+    assert "no column 'colour'" in found.failed["same_attribute:column=colour"]
+    assert found.table["model"].to_list() == ["covisit:window=30d", "popular", "popular_ever", "repurchase"]
+    assert found.costs["model"].to_list() == ["covisit:window=30d", "popular"]
+    assert found.costs["fit_seconds"].to_numpy().min() > 0
+    assert "same_attribute:column=colour failed: same_attribute" in str(found)
+    data = sl.Dataset.read(str(world / "purchases.parquet"))
+    split = sl.last_n(data)
+    users = split.test.pairs()["user_id"].unique(maintain_order=True)
+    lists = sl.Pipeline(retrievers=(sl.CoVisit(window="30d"),)).fit(split.train).recommend(users, k=5)
+    wanted = sl.evaluate(lists, split, ["map@5"], seed=1).table.row(0)
+    assert found.table.row(0)[1:] == wanted[1:]
+    assert found.to_dict()["differences"][0]["model"] == "popular"
+
+
+def test_without_times_a_fifth_of_the_pairs_is_judged_on(world: Path, tmp_path: Path) -> None:
+    pl.read_parquet(world / "purchases.parquet").drop("date").write_csv(tmp_path / "pairs.csv")
+    found = comparison.compare_models(["popular"], {"events": str(tmp_path / "pairs.csv")})
+    assert found.split == "at_random:share=0.2"
+    assert set(found.table["metric"]) == {"ndcg@10", "recall@10", "map@10", "coverage@10"}
+
+
+def test_models_that_cannot_be_meant_are_refused_before_anything_is_read() -> None:
+    for models, message in {
+        ("popluar",): "there is no model 'popluar'; did you mean 'popular'?",
+        ("user_knn:neighbors=3",): "neighbors: there is no such key; did you mean 'neighbours'?",
+        ("user_knn:3",): "write it as path=value",
+        ("popular", "popular"): "named twice",
+        (): "nothing to compare",
+    }.items():
+        with pytest.raises(sl.ConfigError, match=re.escape(message)):
+            comparison.compare_models(models, {"events": "nowhere.csv"})
+    with pytest.raises(sl.ConfigError, match="there is no 'by_tim'; did you mean 'by_time'"):
+        comparison.compare_models(["popular"], {"events": "nowhere.csv"}, split="by_tim:test=7d")
+
+
+def test_where_all_models_fail_the_first_failure_is_raised(world: Path) -> None:
+    with pytest.raises(sl.DataError, match="no column 'colour'"):
+        comparison.compare_models(
+            ["same_attribute:column=colour"], {"events": str(world / "purchases.parquet")}, metrics=["map@5"]
+        )
+
+
+def test_lists_of_one_retriever_may_be_longer_than_the_candidates(world: Path, tmp_path: Path) -> None:
+    made = fit(settings(world, tmp_path / "run", pipeline={**PLAIN, "candidates": 2}))
+    assert made.recommendations["rank"].to_numpy().max() == 5
+    reached = next(row["value"] for row in made.evaluation["table"] if row["metric"] == "map@5")
+    assert made.anatomy["reached"] == pytest.approx(reached)
+    assert made.anatomy["candidates"] > 2
 
 
 def test_metrics_of_what_is_shown_are_the_same_when_the_stored_run_is_judged_again(world: Path, tmp_path: Path) -> None:

@@ -1,20 +1,26 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from polars.testing import assert_frame_equal
 
+from shortlist import pipeline as room
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.split import Split, by_time
 from shortlist.errors import ConfigError, DataError, StoreError
 from shortlist.models.popular import Popular
 from shortlist.models.repurchase import Repurchase
+from shortlist.models.retrieval import Request
 from shortlist.models.same_attribute import SameAttribute
 from shortlist.pipeline import FittedPipeline, Pipeline, load
+from shortlist.progress import heard, step
 from shortlist.ranking.ranker import LambdaMART
 from shortlist.tables import samples
+from worlds import Companions
 
 SOURCES = (Repurchase(), Popular(by="age"), SameAttribute(column="type"))
 RANKER = LambdaMART(rounds=30, min_rows=40, leaves=7, threads=1)
@@ -241,3 +247,174 @@ def test_what_comes_after_the_moment_changes_no_list(split: Split, simple: Fitte
     users = ["u001", "u002", "stranger"]
     recipe = simple.recipe
     assert recipe.fit(planted.before(moment)).recommend(users).equals(recipe.fit(whole.before(moment)).recommend(users))
+
+
+# one retriever alone
+
+
+@pytest.fixture(scope="module")
+def alone(split: Split) -> FittedPipeline:
+    return Pipeline(retrievers=(Repurchase(),), candidates=3, filter_seen=False).fit(split.train)
+
+
+def test_one_retriever_without_a_ranker_answers_with_its_own_scores(alone: FittedPipeline, split: Split) -> None:
+    users = split.train.user_ids.numbers(["u002", "u001"])
+    told = alone.retrievers["repurchase"].retrieve(Request(users, 8)).sort("user", "rank")
+    found = alone.recommend(["u001", "u002"], k=8)  # more than there are candidates
+    assert found["score"].to_list() == told["score"].to_list()
+    assert found["item_id"].to_list() == split.train.item_ids.originals(told["item"]).to_list()
+    assert found["source"].unique().to_list() == ["repurchase"]
+
+
+def test_its_lists_are_as_long_as_there_are_items(split: Split) -> None:
+    fitted = Pipeline(retrievers=(Popular(window=None),), candidates=3, filter_seen=False).fit(split.train)
+    found = fitted.recommend(["u001", "stranger"], k=10**9)
+    assert found.group_by("user_id").len()["len"].to_list() == [split.train.pairs()["item_id"].n_unique()] * 2
+    with pytest.raises(ConfigError, match="k=0"):
+        fitted.recommend(["u001"], k=0)
+
+
+# what users did since
+
+
+@pytest.fixture(scope="module")
+def companions(alone: FittedPipeline) -> FittedPipeline:
+    """A pipeline whose one retriever folds in; what it saw are the pairs that the pipeline saw."""
+    model = Companions(alone.seen.with_columns(weight=pl.lit(1.0, pl.Float32)), len(alone.item_ids))
+    return replace(alone, retrievers={"companions": model})
+
+
+def events_of(pairs: list[tuple[str, str]]) -> pl.DataFrame:
+    return pl.DataFrame(pairs, schema=["user_id", "item_id"], orient="row")
+
+
+def test_events_stand_in_the_place_of_what_was_seen(companions: FittedPipeline) -> None:
+    events = events_of([("u001", "i040"), ("stranger", "i047"), ("not asked for", "i000")])
+    found = companions.recommend(["stranger", "u002", "u001"], k=50, events=events)
+    by_user = {user: found.filter(pl.col("user_id") == user).drop("user_id") for user in found["user_id"].unique()}
+    assert by_user["stranger"]["item_id"].to_list() == ["i048", "i049"]
+    assert by_user["u001"]["item_id"].to_list() == [f"i{n:03d}" for n in range(41, 50)]
+    assert by_user["u002"].equals(companions.recommend(["u002"], k=50).drop("user_id"))
+
+
+def test_folding_in_what_was_seen_changes_nothing(companions: FittedPipeline, split: Split) -> None:
+    users = ["u001", "u002", "u003"]
+    for filter_seen in (True, False):
+        before = companions.recommend(users, k=20, filter_seen=filter_seen)
+        assert companions.recommend(users, k=20, filter_seen=filter_seen, events=split.train.pairs()).equals(before)
+        assert before.height > 0
+
+
+def test_what_was_seen_is_left_out_by_the_events_given(companions: FittedPipeline) -> None:
+    events = events_of([("u001", "i040"), ("u001", "i045"), ("stranger", "i040"), ("stranger", "i041")])
+    found = companions.recommend(["u001", "stranger"], k=50, filter_seen=True, events=events)
+    left = {user: [n for n in range(41, 50) if n not in had] for user, had in {"u001": {45}, "stranger": {41}}.items()}
+    for user, numbers in left.items():
+        assert sorted(found.filter(pl.col("user_id") == user)["item_id"]) == [f"i{n:03d}" for n in numbers]
+
+
+def test_users_whose_events_come_to_nothing_are_answered_as_strangers(companions: FittedPipeline) -> None:
+    nothing = pl.DataFrame({"user_id": ["u001"], "item_id": ["unheard of"]})
+    assert companions.recommend(["u001"], events=nothing).equals(companions.recommend(["u001"]).clear())
+
+
+def test_a_mixture_of_models_that_fold_in_folds_in(companions: FittedPipeline, simple: FittedPipeline) -> None:
+    both = {"companions": companions.retrievers["companions"], "popular": simple.retrievers["popular"]}
+    mixed = replace(simple, retrievers=both)
+    found = mixed.recommend(["stranger"], k=4, events=events_of([("stranger", "i048")]))
+    assert set(found["source"]) == {"companions", "popular"}
+
+
+def test_who_cannot_take_events_is_named(fitted: FittedPipeline) -> None:
+    with pytest.raises(ConfigError, match=r"has a ranker|repurchase cannot take .*\(.*Popular.*\)"):
+        fitted.recommend(["u001"], events=events_of([("u001", "i001")]))
+
+
+# many users
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_what_is_written_is_what_is_recommended(
+    ending: str, fitted: FittedPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "USERS_AT_ONCE", 7)
+    read: Any = {"parquet": pl.read_parquet, "csv": pl.read_csv, "jsonl": pl.read_ndjson}[ending]
+    exclude = events_of([("u001", "i001"), ("u002", "i001")])
+    wanted = fitted.recommend(fitted.user_ids.ids, k=5, filter_seen=True, exclude=exclude)
+    written = fitted.write(tmp_path / f"lists.{ending}", k=5, filter_seen=True, exclude=exclude)
+    # A file of text does not say how wide a number is.
+    assert_frame_equal(read(tmp_path / f"lists.{ending}"), wanted, check_dtypes=ending == "parquet", check_exact=True)
+    assert (written.rows, written.lists) == (wanted.height, wanted["user_id"].n_unique())
+
+
+def test_lists_for_some_are_written_in_their_order(companions: FittedPipeline, tmp_path: Path) -> None:
+    events = events_of([("stranger", "i040")])
+    users = ["stranger", "no one", "u001"]
+    written = companions.write(tmp_path / "lists.parquet", users, 3, candidates=["i045", "i048", "?"], events=events)
+    wanted = companions.recommend(users, 3, candidates=["i045", "i048"], events=events)
+    assert pl.read_parquet(tmp_path / "lists.parquet").equals(wanted)
+    assert (written.rows, written.lists) == (4, 2)
+    assert companions.write(tmp_path / "none.parquet", []).rows == 0
+    assert pl.read_parquet(tmp_path / "none.parquet").schema == wanted.schema
+
+
+def test_how_far_the_writing_has_come_is_told(
+    companions: FittedPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "USERS_AT_ONCE", 50)
+    told: list[str] = []
+    with heard(lambda name, seconds: None, told.append), step("write"):
+        companions.write(tmp_path / "lists.parquet")
+    assert told == ["write", *(f"write: {n} of 120 users" for n in (50, 100, 120)), ""]
+
+
+def test_a_refused_question_writes_nothing(companions: FittedPipeline, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="k=0"):
+        companions.write(tmp_path / "lists.parquet", k=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longer_the_lists_the_fewer_users_at_once(
+    companions: FittedPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "ROWS_AT_ONCE", 200)
+    companions.write(tmp_path / "lists.parquet", k=20)
+    told = pq.ParquetFile(tmp_path / "lists.parquet").metadata
+    sizes = [told.row_group(n).num_rows for n in range(told.num_row_groups)]
+    assert len(sizes) == 12  # 120 users, 10 at a time
+    assert max(sizes) <= 200
+
+
+# what is like what
+
+
+def test_similar_items_and_users_come_in_the_callers_ids(companions: FittedPipeline) -> None:
+    found = companions.similar_items(["i047", "unheard of", "i003", "i047"], k=3)
+    assert found.drop("score").rows() == [
+        *[("i047", "i048", 1), ("i047", "i049", 2)],
+        *[("i003", "i004", 1), ("i003", "i005", 2), ("i003", "i006", 3)],
+    ]
+    assert found.schema == {"item_id": pl.String, "similar_id": pl.String, "rank": pl.Int32, "score": pl.Float64}
+    users = companions.similar_users(pl.DataFrame({"user_id": ["u001"]}), k=1)
+    assert users.rows() == [("u001", "u002", 1, 1.0)]
+    assert users.columns == ["user_id", "similar_id", "rank", "score"]
+    assert companions.similar_items([], k=3).schema == found.schema
+
+
+def test_the_first_retriever_that_knows_what_is_alike_answers(
+    companions: FittedPipeline, simple: FittedPipeline
+) -> None:
+    mixed = replace(simple, retrievers=dict(simple.retrievers) | dict(companions.retrievers))
+    assert mixed.similar_items("i001").equals(companions.similar_items("i001"))
+
+
+def test_a_pipeline_that_knows_nothing_alike_says_so(fitted: FittedPipeline) -> None:
+    with pytest.raises(ConfigError, match=r"no retriever of this pipeline \(.*\) knows similar items"):
+        fitted.similar_items(["i001"])
+    with pytest.raises(ConfigError, match="knows similar users"):
+        fitted.similar_users(["u001"])
+
+
+def test_no_likeness_at_all_is_refused(companions: FittedPipeline) -> None:
+    with pytest.raises(ConfigError, match="k=0"):
+        companions.similar_items(["i001"], k=0)

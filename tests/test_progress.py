@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from shortlist.progress import heard, shown, step
+from shortlist.progress import heard, reached, shown, step
 
 
 def test_finished_steps_are_heard_inside_first_and_indented() -> None:
@@ -32,6 +32,18 @@ def test_the_step_that_runs_is_announced_and_the_outer_one_again_after_it() -> N
     with heard(lambda name, seconds: None, begun.append), step("outer"), step("inner"):
         pass
     assert begun == ["outer", "inner", "outer", ""]
+
+
+def test_how_far_a_step_has_come_is_announced_and_no_line() -> None:
+    told: list[str] = []
+    begun: list[str] = []
+    with heard(lambda name, seconds: told.append(name), begun.append):
+        reached("nothing runs")
+        with step("recommend"):
+            reached("1 of 2 users")
+    assert begun == ["recommend", "recommend: 1 of 2 users", ""]
+    assert told == ["recommend"]
+    reached("nobody listens")
 
 
 def test_in_a_pipe_steps_are_plain_lines_and_quick_inner_ones_none() -> None:

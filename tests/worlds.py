@@ -1,13 +1,13 @@
 """What the tests of models, ranking and pipeline share: a tiny world whose dense ids are its ids, and how to ask."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from shortlist.dataset.dataset import Dataset
-from shortlist.models.retrieval import Request
+from shortlist.models.retrieval import Request, best
 
 AGES = ["young", "old", "young", None, "old", None, "young", "old"]
 TYPES = ["food", "drink", "food", None, "drink", "toy"]
@@ -46,3 +46,38 @@ def answered(recipe: Any, world: World, k: int) -> dict[int, dict[int, float]]:
     for user, item, score, _ in answer.rows():
         lists.setdefault(user, {})[item] = score
     return lists
+
+
+@dataclass(frozen=True)
+class Companions:
+    """A fitted model that folds in, small enough to see: an item scores the weight of the user's items below it.
+
+    `history` is what the model saw: `user`, `item`, `weight`. Items that follow each other are alike.
+    """
+
+    folds_in: ClassVar[bool] = True
+    history: pl.DataFrame
+    items: int
+
+    def retrieve(self, request: Request) -> pl.DataFrame:
+        """All items above one that the user met, the heaviest first."""
+        had = self.history
+        if request.history is not None:
+            had = pl.concat([had.join(request.history, on="user", how="anti"), request.history])
+        had = had.join(request.user_frame, on="user", how="semi")
+        every = pl.DataFrame({"item": np.arange(self.items, dtype=np.int32)})
+        pairs = had.join(every, how="cross", suffix="_met").filter(pl.col("item_met") > pl.col("item"))
+        return best(pairs.group_by("user", item="item_met").agg(score=pl.col("weight").cast(pl.Float64).sum()), request)
+
+    def similar_items(self, items: np.ndarray, k: int) -> pl.DataFrame:
+        """The `k` items that follow."""
+        return self._following(items, k, self.items).rename({"of": "item"})
+
+    def similar_users(self, users: np.ndarray, k: int) -> pl.DataFrame:
+        """The `k` users that follow."""
+        return self._following(users, k, 1 + int(self.history["user"].to_numpy().max())).rename({"of": "user"})
+
+    def _following(self, asked: np.ndarray, k: int, end: int) -> pl.DataFrame:
+        rows = [(of, of + n, 1 / n, n) for of in asked.tolist() for n in range(1, k + 1) if of + n < end]
+        schema = {"of": pl.Int32, "similar": pl.Int32, "score": pl.Float64, "rank": pl.Int32}
+        return pl.DataFrame(rows, schema=schema, orient="row")

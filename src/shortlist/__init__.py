@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from shortlist.evaluation.slices import slices
     from shortlist.leaks.check import check
     from shortlist.leaks.findings import Findings
+    from shortlist.models.als import ALS
+    from shortlist.models.bpr import BPR
     from shortlist.models.covisit import CoVisit
     from shortlist.models.popular import Popular
     from shortlist.models.repurchase import Repurchase
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from shortlist.yardsticks import baselines, evaluate
 
 __all__ = [
+    "ALS",
+    "BPR",
     "CoVisit",
     "ColumnError",
     "ConfigError",
@@ -77,6 +81,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ALS": "models.als",
+    "BPR": "models.bpr",
     "CoVisit": "models.covisit",
     "Dataset": "dataset.dataset",
     "Engine": "tables.engine",

@@ -1,9 +1,13 @@
 """Account: what a run was made of and what it took, for its manifest and its summary."""
 
 import platform
+import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from shortlist.dataset.dataset import Dataset
@@ -13,7 +17,7 @@ try:
 except ImportError:  # Windows does not tell what a process used
     resource = None  # type: ignore[assignment]
 
-PACKAGES = ("shortlist", "polars", "duckdb", "ibis-framework", "lightgbm", "numpy")
+PACKAGES = ("shortlist", "polars", "duckdb", "ibis-framework", "lightgbm", "numpy", "scipy", "numba")
 
 
 def account_of(data: Dataset) -> dict[str, Any]:
@@ -54,7 +58,22 @@ def versions() -> dict[str, str | None]:
 
 def peak_memory_mb() -> int | None:
     """The most memory that this process has used; None where the system does not tell."""
+    try:
+        # Linux counts what a process used before it became this one into the number that `resource` tells.
+        told = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:
+        told = None
+    if told is not None:
+        return round(int(told[1]) * 1024 / 1e6)
     if resource is None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+
+
+@contextmanager
+def spent(costs: dict[str, Any], name: str) -> Iterator[None]:
+    """Puts what is done inside into `costs`, by its name: `seconds`, and `peak_memory_mb`, the peak until its end."""
+    started = time.perf_counter()
+    yield
+    costs[name] = {"seconds": round(time.perf_counter() - started, 3), "peak_memory_mb": peak_memory_mb()}

@@ -1,4 +1,4 @@
-"""The command line: `shortlist demo | fit | evaluate | recommend | compare | report | check | metrics | schema`.
+"""The command line: `shortlist demo | fit | evaluate | recommend | similar | compare | report | check | ...`.
 
 Answers go to stdout, as text or as JSON; progress and messages go to stderr. What the commands do is in `commands`,
 which is imported when one runs, so that `--help` answers at once.
@@ -180,52 +180,144 @@ def recommend(
     users: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="The users, by id.")] = None,
     users_file: Annotated[Path | None, typer.Option(help="A file with a column user_id.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Every user that the run knows.")] = False,
-    k: Annotated[int | None, typer.Option(min=1, help="Length of a list; else that of the run's.")] = None,
+    k: Annotated[int | None, typer.Option("--k", "-k", min=1, help="Length of a list; else that of the run's.")] = None,
     filter_seen: Annotated[
         bool | None, typer.Option("--filter-seen/--keep-seen", help="Leave out what a user had; else as the run does.")
     ] = None,
     exclude_file: Annotated[Path | None, typer.Option(help="A file of user_id, item_id never to show.")] = None,
+    events_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--events",
+            metavar="FILE",
+            help="user_id, item_id, weight: all that these users did, in place of what the run knows of them.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .jsonl; else a table is shown.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Ranked lists from a stored run: user_id, item_id, rank, score, source.
 
+    A file is written some users at a time, so that memory stays bounded whatever their number. With --events the users
+    of the file are answered, known or not, by what they did since; without a ranker, and by retrievers that can.
+
     \b
     Examples:
       shortlist recommend runs/today --users 1,2,3 --k 5
       shortlist recommend runs/today --all --out lists.parquet
+      shortlist recommend runs/today --events this-morning.csv --out lists.parquet
     """  # noqa: D301
     with _answering(quiet) as say:
         from shortlist import commands
 
         _answer(
-            commands.recommend(run, users, users_file, everyone, k, filter_seen, exclude_file, out, say),
+            commands.recommend(run, users, users_file, everyone, k, filter_seen, exclude_file, events_file, out, say),
             as_json,
         )
+
+
+@app.command()
+def similar(
+    run: RunPath,
+    items: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="The items, by id.")] = None,
+    users: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="In place of items: the users, by id.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many for each.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .jsonl; else a table is shown.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """What is most like some items, or some users, as a stored run knows it: similar_id, rank, score.
+
+    The first of its retrievers answers that knows what is alike.
+
+    \b
+    Examples:
+      shortlist similar runs/today --items 1,2,3 --k 5
+      shortlist similar runs/today --users 7
+    """  # noqa: D301
+    with _answering(quiet) as say:
+        from shortlist import commands
+
+        _answer(commands.similar(run, items, users, k, out, say), as_json)
 
 
 @app.command()
 def compare(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN [RUN|RECIPE|LISTS]...", help="A run or recipe first; all else beside it."),
+        typer.Argument(
+            metavar="RUN [RUN|RECIPE|LISTS]... | EVENTS...",
+            help="A run or recipe first, all else beside it; or with --models the events, in one file or more.",
+        ),
     ],
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND[:KEY=VALUE]...,...", help="Models to fit on the events, such as als:factors=128,popular."
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND[:KEY=VALUE]...",
+            help="With --models: by_time, last_n, by_user, by_item or at_random, such as by_time:test=14d.",
+            show_default="last_n:n=1 where there are times, else at_random:share=0.2",
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(help="With --models: what is measured.", show_default="ndcg@10,recall@10,map@10,coverage@10"),
+    ] = None,
+    items: Annotated[Path | None, typer.Option(help="With --models: what is known of the items.")] = None,
+    users: Annotated[Path | None, typer.Option(help="With --models: what is known of the users.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="OURS=THEIRS,...", help="With --models: columns of the events without a usual name."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="With --models: seed of all draws.", show_default="0")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Runs, recipes and lists side by side on the truth of the first, with paired differences to it.
 
-    A recipe (.toml) is fitted first and stored where it says. The baselines of the first stand in the table.
+    A recipe (.toml) is fitted first and stored where it says. The baselines of the first stand in the table. With
+    --models, models are fitted on a table of events in place of that, and judged on the last event of each user; each
+    in a process of its own, so that its seconds and the peak of its memory stand beside its quality.
 
     \b
-    Example:
+    Examples:
       shortlist compare runs/today runs/yesterday other.toml their_lists.parquet
+      shortlist compare events.parquet --models als,als:factors=128,ease,item_knn,popular
+      shortlist compare ratings.csv --models bpr,popular --split at_random:share=0.1 --metrics ndcg@20
     """  # noqa: D301
     with _answering(quiet):
         from shortlist import commands
 
-        _answer(commands.compare(paths), as_json)
+        if models is None:
+            if (split, metrics, items, users, columns, seed) != (None,) * 6:
+                raise ConfigError(
+                    "--split, --metrics, --items, --users, --columns and --seed go with --models: "
+                    "a run brings its own truth and metrics"
+                )
+            answer = commands.compare(paths)
+        else:
+            answer = commands.compare_models(paths, models, split, metrics, items, users, columns, seed or 0)
+        _answer(answer, as_json)
+
+
+@app.command(hidden=True)
+def trial(
+    config: Annotated[Path, typer.Argument(help="The settings.")],
+    out: Annotated[Path, typer.Option(help="Where the lists are written: a .parquet.")],
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit, write the lists of the users of the test part, and tell the seconds and the memory: a part of `compare`."""
+    with _answering(quiet):
+        from shortlist import commands
+
+        _answer(commands.trial(config, out), as_json)
 
 
 @app.command()

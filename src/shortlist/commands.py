@@ -13,18 +13,21 @@ import polars as pl
 
 from shortlist import demo as example
 from shortlist import experiment, store
+from shortlist.comparison import METRICS as MODEL_METRICS
 from shortlist.comparison import compare as comparison
+from shortlist.comparison import compare_models as comparison_of_models
 from shortlist.config import json_schema
 from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.ids import IdMap
 from shortlist.errors import ConfigError
 from shortlist.evaluation.evaluate import Evaluation
 from shortlist.evaluation.metrics import FAMILIES, Family, family_of, metrics_of, of_numbers, written_form
 from shortlist.evaluation.predictions import METRICS, PREDICTION, PredictionEvaluation, evaluate_predictions
 from shortlist.evaluation.scoreboard import aligned
-from shortlist.exchange import check_ending, ids_like, lists_in, pairs_in, table_in, users_in, write_lists
+from shortlist.exchange import events_in, ids_like, lists_in, pairs_in, table_in, users_in
 from shortlist.leaks import check as leaks
 from shortlist.leaks.tables import split_of_tables
-from shortlist.pipeline import FittedPipeline, load
+from shortlist.pipeline import FittedPipeline, Written, load
 from shortlist.progress import step
 from shortlist.reporting.report import from_here
 from shortlist.reporting.writing import report as write_report
@@ -32,6 +35,8 @@ from shortlist.reporting.writing import report_predictions as write_report_of_pr
 from shortlist.run import open_run
 from shortlist.settings import Settings, changed, read_settings, rooted
 from shortlist.tables.engine import Engine
+from shortlist.tables.write import check_ending, write_frames
+from shortlist.trial import trial as one_trial
 from shortlist.yardsticks import evaluate as judge
 
 Say = Callable[[str], None]
@@ -150,42 +155,101 @@ def recommend(
     k: int | None,
     filter_seen: bool | None,
     exclude_file: Path | None,
+    events_file: Path | None,
     out: Path | None,
     say: Say,
 ) -> Answer:
-    """Lists for the users asked for, in the run's own ids, written to `out` where it is given."""
-    if (users is not None) + (users_file is not None) + everyone != 1:
+    """Lists in the run's own ids for the users asked for, else for those of the events; written where `out` says."""
+    chosen = (users is not None) + (users_file is not None) + everyone
+    if chosen > 1 or (chosen == 0 and events_file is None):
         raise ConfigError("say for whom: one of --users 1,2,3, --users-file users.csv and --all")
     if out is not None:
         check_ending(out)
     with step("load the pipeline"):
         pipeline = load(path)
-    asked = pipeline.user_ids.ids if everyone else _asked(users, users_file, pipeline)
-    strangers = int((pipeline.user_ids.numbers(asked) < 0).sum())
+    known = pipeline.user_ids.ids
+    events = None if events_file is None else _like(events_in(events_file), known, pipeline)
+    if users is not None or users_file is not None:
+        ids = users_in(users_file) if users_file is not None else _typed("--users", users, "user_id")
+        asked = ids_like(ids, known).unique(maintain_order=True)
+    else:
+        asked = known if everyone or events is None else events["user_id"].unique(maintain_order=True)
+    strangers = 0 if everyone else _strangers(asked, events, pipeline)
     if strangers:
         say(f"{strangers:,} of {len(asked):,} users are not known to the run: they get what it has for strangers")
-    exclude = None
-    if exclude_file is not None:
-        pairs = pairs_in(exclude_file)
-        exclude = pairs.with_columns(
-            ids_like(pairs["user_id"], asked), ids_like(pairs["item_id"], pipeline.item_ids.ids)
-        )
+    exclude = None if exclude_file is None else _like(pairs_in(exclude_file), asked, pipeline)
+    limits: dict[str, Any] = {"filter_seen": filter_seen, "exclude": exclude, "events": events}
     with step(f"recommend to {len(asked):,} users"):
-        lists = pipeline.recommend(asked, _length(path, k), filter_seen=filter_seen, exclude=exclude)
-    without = len(asked) - lists["user_id"].n_unique()
+        if out is None:
+            lists = pipeline.recommend(asked, _length(path, k), **limits)
+            written = Written(lists.height, lists["user_id"].n_unique())
+        else:
+            written = pipeline.write(out, None if everyone else asked, _length(path, k), **limits)
+    without = len(asked) - written.lists
     if without:
         say(f"{without:,} of {len(asked):,} users have an empty list: nothing was left for them")
     if out is None:
         return Answer(_aligned(lists), lists.to_dicts())
-    write_lists(lists, out)
-    told = {"out": str(out), "users": len(asked), "rows": lists.height, "empty": without}
-    return Answer(f"{lists.height:,} rows for {len(asked):,} users in {out}", told)
+    data = {"out": str(out), "users": len(asked), "rows": written.rows, "empty": without}
+    return Answer(f"{written.rows:,} rows for {len(asked):,} users in {out}", data)
+
+
+def similar(path: Path, items: str | None, users: str | None, k: int, out: Path | None, say: Say) -> Answer:
+    """What is most like the items, or the users, asked for, written to `out` where it is given."""
+    if (items is None) == (users is None):
+        raise ConfigError("say to what: either --items 1,2,3 or --users 1,2,3")
+    if out is not None:
+        check_ending(out)
+    with step("load the pipeline"):
+        pipeline = load(path)
+    known = pipeline.user_ids if items is None else pipeline.item_ids
+    typed = _typed("--users", users, "user_id") if items is None else _typed("--items", items, "item_id")
+    asked = ids_like(typed, known.ids).unique(maintain_order=True)
+    unknown = int((known.numbers(asked) < 0).sum())
+    if unknown:
+        say(f"{unknown:,} of {len(asked):,} are not known to the run: nothing is like them")
+    found = pipeline.similar_users(asked, k) if items is None else pipeline.similar_items(asked, k)
+    if out is None:
+        return Answer(_aligned(found), found.to_dicts())
+    write_frames([found], out)
+    return Answer(f"{found.height:,} rows in {out}", {"out": str(out), "rows": found.height})
 
 
 def compare(paths: Iterable[Path]) -> Answer:
     """Runs and lists side by side."""
     found = comparison(paths)
     return Answer(str(found), found.to_dict())
+
+
+def compare_models(
+    events: Iterable[Path],
+    models: Iterable[str],
+    split: str | None,
+    metrics: str | None,
+    items: Path | None,
+    users: Path | None,
+    columns: str | None,
+    seed: int,
+) -> Answer:
+    """Models side by side on a table, with their seconds and memory."""
+    data: dict[str, Any] = {"events": [_absolute(path) for path in events]}
+    data |= {name: _absolute(path) for name, path in (("items", items), ("users", users)) if path is not None}
+    if columns is not None:
+        data["columns"] = {"events": _pairs(columns)}
+    found = comparison_of_models(
+        [name for names in models for name in _parts(names)],
+        data,
+        split=split,
+        metrics=MODEL_METRICS if metrics is None else _parts(metrics),
+        seed=seed,
+    )
+    return Answer(str(found), found.to_dict())
+
+
+def trial(config: Path, out: Path) -> Answer:
+    """What one model took, its lists being written: a part of `compare_models`."""
+    costs = one_trial(read_settings(config), out)
+    return Answer("\n".join(f"{name}: {spent['seconds']:.2f} s" for name, spent in costs.items()), costs)
 
 
 def check(
@@ -240,14 +304,41 @@ def _first_line(family: Family) -> str:
     return (family.function.__doc__ or "").strip().splitlines()[0]
 
 
-def _asked(users: str | None, users_file: Path | None, pipeline: FittedPipeline) -> pl.Series:
-    if users_file is not None:
-        ids = users_in(users_file)
-    else:
-        ids = pl.Series("user_id", [part.strip() for part in (users or "").split(",") if part.strip()], dtype=pl.String)
-        if ids.is_empty():
-            raise ConfigError(f"--users {users!r} names nobody: write ids with commas between them, such as 1,2,3")
-    return ids_like(ids, pipeline.user_ids.ids).unique(maintain_order=True)
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """What `--columns` says: our name to theirs."""
+    pairs = [part.partition("=") for part in _parts(text)]
+    wrong = next((part for part in pairs if not all(part)), None)
+    if wrong is not None:
+        raise ConfigError(f"--columns {''.join(wrong)!r}: write ours=theirs, such as user_id=buyer,timestamp=day")
+    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+
+
+def _absolute(path: Path) -> str:
+    return str(path.expanduser().absolute())
+
+
+def _typed(option: str, text: str | None, name: str) -> pl.Series:
+    """The ids that were typed after an option, as text."""
+    ids = _parts(text or "")
+    if not ids:
+        raise ConfigError(f"{option} {text!r} names nothing: write ids with commas between them, such as 1,2,3")
+    return pl.Series(name, ids, dtype=pl.String)
+
+
+def _like(rows: pl.DataFrame, users: pl.Series, pipeline: FittedPipeline) -> pl.DataFrame:
+    """Rows of a file with their ids in the types of those that are known."""
+    return rows.with_columns(ids_like(rows["user_id"], users), ids_like(rows["item_id"], pipeline.item_ids.ids))
+
+
+def _strangers(asked: pl.Series, events: pl.DataFrame | None, pipeline: FittedPipeline) -> int:
+    """How many of those asked for neither the pipeline knows nor the events tell of."""
+    unknown = asked.filter(pipeline.user_ids.numbers(asked) < 0)
+    told = IdMap(unknown.clear() if events is None else events["user_id"].unique())
+    return int((told.numbers(unknown) < 0).sum())
 
 
 def _length(path: Path, k: int | None) -> int:

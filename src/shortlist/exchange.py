@@ -1,4 +1,4 @@
-"""Exchange: lists, pairs, ids and predictions that come in files, and lists that leave in one."""
+"""Exchange: lists, pairs, events, ids and predictions that come in files."""
 
 from pathlib import Path
 
@@ -9,12 +9,10 @@ from shortlist.tables.engine import Engine
 from shortlist.tables.read import read_table
 from shortlist.tables.schema import EVENTS, RECOMMENDATIONS, USERS, Schema
 
-ENDINGS = (".parquet", ".csv", ".jsonl")
-"""What lists are written as, told by the ending of the file."""
-
 _IDS = {"user_id", "item_id"}
 _LISTS = Schema("lists", tuple(c for c in RECOMMENDATIONS.columns if c.name in {*_IDS, "rank"}), RECOMMENDATIONS.key)
 _PAIRS = Schema("pairs", tuple(c for c in EVENTS.columns if c.name in _IDS))
+_EVENTS = Schema("events", tuple(c for c in EVENTS.columns if c.name in {*_IDS, "weight"}))
 _ASKED = Schema("users", USERS.columns)
 _ANYTHING = Schema("rows", ())
 
@@ -35,6 +33,11 @@ def lists_in(path: str | Path) -> pl.DataFrame:
 def pairs_in(path: str | Path) -> pl.DataFrame:
     """The `user_id`, `item_id` in a file, as for `lists_in`."""
     return _read(_PAIRS, path)
+
+
+def events_in(path: str | Path) -> pl.DataFrame:
+    """The `user_id`, `item_id`, `weight` (1 where there is none) in a file, as for `lists_in`."""
+    return _read(_EVENTS, path)
 
 
 def users_in(path: str | Path) -> pl.Series:
@@ -68,30 +71,6 @@ def ids_like(ids: pl.Series, known: pl.Series) -> pl.Series:
         ids = wide
     narrow = ids.cast(known.dtype, strict=False)
     return ids if narrow.null_count() else narrow
-
-
-def check_ending(path: Path) -> None:
-    """Raises `ConfigError` where the ending of the file is not one that lists are written as."""
-    if path.suffix.lower() not in ENDINGS:
-        raise ConfigError(f"{str(path)!r} has an ending that is not written: use {', '.join(ENDINGS)}")
-
-
-def write_lists(lists: pl.DataFrame, path: Path) -> None:
-    """Writes the lists in the format that the ending tells: beside the file first, then moved into its place."""
-    check_ending(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.aside")
-    try:
-        match path.suffix.lower():
-            case ".parquet":
-                lists.write_parquet(aside)
-            case ".csv":
-                lists.write_csv(aside)
-            case _:
-                lists.write_ndjson(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _read(schema: Schema, path: str | Path) -> pl.DataFrame:

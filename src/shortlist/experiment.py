@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from shortlist import store
-from shortlist.account import account_of, peak_memory_mb, told, versions
+from shortlist.account import account_of, peak_memory_mb, spent, told, versions
 from shortlist.config import to_toml
 from shortlist.dataset import split as splits
 from shortlist.dataset.dataset import Dataset
@@ -44,26 +44,30 @@ def fit(settings: Settings) -> Run:
     """
     started = time.perf_counter()
     path = Path(settings.out)
+    costs: dict[str, Any] = {}
     with (
         store.replacing(path) as (contents, manifest),
         Engine.open(settings.data.engine, memory=settings.data.memory) as engine,
     ):
-        with step("read the tables"):
+        with step("read the tables"), spent(costs, "read"):
             data = read(settings, engine)
             split = split_of(settings, data)
             manifest |= {"data": {"fingerprint": data.fingerprint(), "tables": account_of(data)}}
-        with step("fit the pipeline"):
+        with step("fit the pipeline"), spent(costs, "fit"):
             learnt = data if split is None else split.train
             pipeline = settings.pipeline.fit(learnt, seed=settings.seed)
+        said = told(manifest["data"])
+        if split is not None:
+            with step("recommend"), spent(costs, "recommend"):
+                truth = split.test.pairs()
+                lists = pipeline.recommend(_users(truth), settings.k)
+            said += _judged(settings, split, pipeline, lists, truth, contents)
+        else:
+            said += "\n\nThere is no [split]: everything was learnt from, and nothing judged."
         with step("describe the data"):
             _write(contents, "profile", profile(learnt).to_dict())
             if pipeline.ranker is not None:
                 _write(contents, "importances", pipeline.ranker.importances().to_dicts())
-        said = told(manifest["data"])
-        if split is not None:
-            said += _judged(settings, split, pipeline, contents)
-        else:
-            said += "\n\nThere is no [split]: everything was learnt from, and nothing judged."
         with step("store the run"):
             manifest["pipeline"] = store.write(contents / "pipeline", pipeline)
             (contents / "recipe.toml").write_text(to_toml(settings), encoding="utf-8")
@@ -73,6 +77,7 @@ def fit(settings: Settings) -> Run:
                 "seed": settings.seed,
                 "settings": settings.model_dump(mode="json"),
                 "versions": versions(),
+                "costs": costs,
                 "seconds": round(time.perf_counter() - started, 2),
                 "peak_memory_mb": peak_memory_mb(),
             }
@@ -123,11 +128,15 @@ def split_of(settings: Settings, data: Dataset) -> Split | None:
             return splits.at_random(data, share=share, seed=settings.seed)
 
 
-def _judged(settings: Settings, split: Split, pipeline: FittedPipeline, contents: Path) -> str:
-    """Judges the pipeline on the test part, writes lists and figures under `contents`, and gives the summary."""
-    truth = split.test.pairs()
-    with step("recommend"):
-        lists = pipeline.recommend(_users(truth), settings.k)
+def _judged(
+    settings: Settings,
+    split: Split,
+    pipeline: FittedPipeline,
+    lists: pl.DataFrame,
+    truth: pl.DataFrame,
+    contents: Path,
+) -> str:
+    """Judges the pipeline's lists for the test part, writes them and figures under `contents`, gives the summary."""
     against = baselines(split, k=settings.k)
     items = split.train.engine.frame(split.train.items.drop("item")) if _needs(settings, "items") else None
     found = _evaluation(settings, pipeline, lists, truth, against, items)
@@ -181,7 +190,9 @@ def _anatomy(settings: Settings, pipeline: FittedPipeline, lists: pl.DataFrame, 
         drawn = Seeds(settings.seed).generator("anatomy").permutation(len(users))[:USERS_DISSECTED]
         users = users.gather(pl.Series(drawn).sort())
     numbers = pipeline.user_ids.numbers(users)
-    retrieving = replace(pipeline, features=None, ranker=None)  # who brought what needs no features
+    # Who brought what needs no features; one retriever alone may have been asked for more than the candidates.
+    deep = pipeline.recipe.model_copy(update={"candidates": max(settings.k, pipeline.recipe.candidates)})
+    retrieving = replace(pipeline, recipe=deep, features=None, ranker=None)
     blocks = []
     for start in range(0, len(numbers), USERS_AT_ONCE):
         rows = by_source(retrieving.candidates(numbers[start : start + USERS_AT_ONCE]))

@@ -1,7 +1,7 @@
-"""Pipeline: retrieve candidates cheaply, rank them carefully. This file is the flow, on one screen."""
+"""Pipeline: retrieve candidates cheaply, rank them carefully. This file is the flow, from the fit to the lists."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import Field, PositiveInt
 
 from shortlist import models, store
+from shortlist.asked import asked, check_folding, rows_of
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.ids import IdMap
@@ -17,15 +18,18 @@ from shortlist.errors import ConfigError, StoreError
 from shortlist.models import AnyRetriever, source_names
 from shortlist.models.retrieval import Request, Retriever
 from shortlist.moments import Duration, microseconds, written
-from shortlist.progress import step
+from shortlist.progress import reached, step
 from shortlist.ranking.candidates import FUSION_OFFSET, first_source, gather
 from shortlist.ranking.features import Features, FeatureTables
 from shortlist.ranking.ranker import FittedLambdaMART, LambdaMART
 from shortlist.seeds import Seeds
-from shortlist.tables.frames import columns_of, ids_of
+from shortlist.similar import similar
+from shortlist.tables.write import write_frames
 
 USERS_AT_ONCE = 2_000
-"""Users whose candidates are held at one time."""
+"""Users who are answered at one time, at most."""
+ROWS_AT_ONCE = 400_000
+"""Candidates or rows of lists that are held at one time, about: the longer they are, the fewer users at once."""
 FEW_REPEATS = 0.05
 """Share of repeats under which people want what they have not had yet."""
 
@@ -40,7 +44,7 @@ class Pipeline(Config):
     features: Features = Features()
     """What the ranker sees of a candidate."""
     candidates: int = Field(500, ge=1, le=10_000)
-    """Candidates kept for each user: no list is longer."""
+    """Candidates kept for each user: no list is longer, but that of one retriever without a ranker."""
     horizon: Duration = "7d"
     """How far ahead the ranker learns to look."""
     slices: PositiveInt = 7
@@ -49,6 +53,11 @@ class Pipeline(Config):
     """Share of the misses that the ranker learns from, drawn at random; every hit stays."""
     filter_seen: bool | Literal["auto"] = "auto"
     """Whether items that a user had before are left out; auto: where under 5 % of the newest pairs are repeats."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether this is one retriever without a ranker: then its answers are the lists, in its scores."""
+        return len(self.retrievers) == 1 and self.ranker is None
 
     def fit(self, data: Dataset, *, seed: int = 0) -> "FittedPipeline":
         """The fitted pipeline, as of the end of the data. The same seed gives the same bits on one machine."""
@@ -123,57 +132,100 @@ class FittedPipeline:
         filter_seen: bool | None = None,
         exclude: Any = None,
         candidates: Iterable[Any] | None = None,
+        events: Any = None,
     ) -> pl.DataFrame:
         """The best `k` items for each user: `user_id`, `item_id` (the caller's), `rank` (from 1), `score`, `source`.
 
+        One retriever without a ranker answers with its own scores and any `k`; else `k` is no more than the candidates.
         `users` are ids, or a table with a column `user_id`; each is answered once, in the order given. `filter_seen`
-        leaves out what the user had before (None: as was fitted), `exclude` (a table of `user_id`, `item_id`) pairs;
+        leaves out what the user had before (None: as the recipe says), `exclude` (`user_id`, `item_id`) pairs;
         `candidates` are the only items allowed; ids in these two that nobody knows change nothing. A user who is not
         known gets what the retrievers have for strangers; where they have nothing, and where nothing is left, the list
         is shorter than `k` or empty. `source` is the retriever that placed the item best.
-        """
-        if not 1 <= k <= self.recipe.candidates:
-            raise ConfigError(f"k={k}: a list has 1 to {self.recipe.candidates} items, as many as there are candidates")
-        asked = ids_of(users, "user_id").unique(maintain_order=True)
-        asked = asked.cast(self.user_ids.ids.dtype) if asked.dtype == pl.Null else asked
-        numbers = self.user_ids.numbers(asked)
-        # Strangers get numbers beyond all that are known, so that each keeps a list of their own.
-        strangers = numbers < 0
-        numbers[strangers] = len(self.user_ids) + np.arange(strangers.sum(), dtype=np.int32)
-        barred = None if exclude is None else self._pairs(exclude, asked, numbers)
-        allowed = None if candidates is None else self.item_ids.numbers(candidates)
-        answers = []
-        for start in range(0, len(numbers), USERS_AT_ONCE):
-            block = numbers[start : start + USERS_AT_ONCE]
-            answers.append(self._ranked(block, k, filter_seen=filter_seen, exclude=barred, allowed=allowed))
-        order = pl.DataFrame({"user": numbers, "user_id": asked})
-        lists = pl.concat(answers) if answers else _NO_ROWS
-        lists = order.join(lists, on="user", maintain_order="left_right")
-        return lists.select(
-            "user_id", self.item_ids.originals(lists["item"]).alias("item_id"), "rank", "score", "source"
-        )
 
-    def candidates(
+        `events` (a table of `user_id`, `item_id`, and `weight` where there is one) is all that its users did, in place
+        of what they had done when the pipeline was fitted; they need not be known. All others are answered as ever.
+        Retrievers that cannot take it, and a ranker, raise `ConfigError`.
+        """
+        return pl.concat(self._lists(users, k, filter_seen, exclude, candidates, events))
+
+    def write(
         self,
-        users: np.ndarray,
+        path: str | Path,
+        users: Any = None,
+        k: int = 10,
         *,
         filter_seen: bool | None = None,
-        exclude: pl.DataFrame | None = None,
-        allowed: np.ndarray | None = None,
-    ) -> pl.DataFrame:
-        """What the ranker is shown for dense `users`: `gather`'s columns, and the features where there is a ranker."""
-        request = Request(users, self.recipe.candidates, exclude, allowed)
-        if self.recipe.filter_seen if filter_seen is None else filter_seen:
-            seen = self.seen.join(request.user_frame, on="user", how="semi")
-            request = replace(request, exclude=seen if exclude is None else pl.concat([seen, exclude]).unique())
-        votes = {name: model.votes for name, model in zip(self.retrievers, self.recipe.retrievers, strict=True)}
-        # Where the fusion is the answer its top counts; where a ranker follows, what is left out at the bottom.
-        offset = FUSION_OFFSET if self.recipe.ranker is None else self.recipe.candidates
-        rows = gather(self.retrievers, request, depth=self.recipe.candidates, votes=votes, offset=offset)
-        return rows if self.features is None else self.features.of(rows)
+        exclude: Any = None,
+        candidates: Iterable[Any] | None = None,
+        events: Any = None,
+    ) -> "Written":
+        """Writes what `recommend` gives to a Parquet, CSV or JSONL file, some users at a time: memory stays bounded.
 
-    def _ranked(self, users: np.ndarray, k: int, **limits: Any) -> pl.DataFrame:
-        rows = self.candidates(users, **limits)
+        None for `users` are all that are known. The file takes its place when it is whole.
+        """
+        rows = lists = 0
+
+        def counted() -> Iterator[pl.DataFrame]:
+            nonlocal rows, lists
+            for block in self._lists(users, k, filter_seen, exclude, candidates, events):
+                rows, lists = rows + block.height, lists + int((block["rank"] == 1).sum())
+                yield block
+
+        write_frames(counted(), Path(path))
+        return Written(rows, lists)
+
+    def candidates(self, users: np.ndarray) -> pl.DataFrame:
+        """What the ranker is shown for dense `users`: `gather`'s columns, and the features where there is a ranker."""
+        seen = rows_of(self.seen, users) if self.recipe.filter_seen else None
+        return self._candidates(Request(users, self.recipe.candidates, seen))
+
+    def similar_items(self, items: Any, k: int = 10) -> pl.DataFrame:
+        """The `k` items most like each: `item_id`, `similar_id`, `rank` (from 1), `score`.
+
+        They come from the first retriever that knows what is alike; without one, `ConfigError`. `items` are ids, or a
+        table with a column `item_id`; each is answered once, in the order given; one that is not known has no rows.
+        """
+        return similar(self.retrievers, self.item_ids, items, k)
+
+    def similar_users(self, users: Any, k: int = 10) -> pl.DataFrame:
+        """The `k` users most like each: `user_id`, `similar_id`, `rank`, `score`; see `similar_items`."""
+        return similar(self.retrievers, self.user_ids, users, k)
+
+    def _lists(
+        self, users: Any, k: int, filter_seen: bool | None, exclude: Any, candidates: Any, events: Any
+    ) -> Iterator[pl.DataFrame]:
+        """What `recommend` gives, block by block; there is one at least."""
+        recipe = self.recipe
+        if k < 1:
+            raise ConfigError(f"k={k}: a list has one item at least")
+        if k > recipe.candidates and not recipe.alone:
+            raise ConfigError(f"k={k}: a list has 1 to {recipe.candidates} items, as many as there are candidates")
+        if events is not None:
+            check_folding(self.retrievers, ranker=self.ranker is not None)
+        whom = asked(users, self.user_ids, self.item_ids, exclude, events)
+        allowed = None if candidates is None else self.item_ids.numbers(candidates)
+        allowed = None if allowed is None else np.unique(allowed[allowed >= 0])
+        leave_out = recipe.filter_seen if filter_seen is None else filter_seen
+        width = min(k, len(self.item_ids)) if recipe.alone else recipe.candidates
+        done = 0
+        for block in whom.blocks(max(1, min(USERS_AT_ONCE, ROWS_AT_ONCE // width))):
+            barred = block.barred(self.seen if leave_out else None)
+            lists = self._ranked(Request(block.users, width, barred, allowed, block.history), k)
+            lists = block.frame.join(lists, on="user", maintain_order="left_right")
+            item_id = self.item_ids.originals(lists["item"]).alias("item_id")
+            yield lists.select("user_id", item_id, "rank", "score", "source")
+            done += len(block.users)
+            reached(f"{done:,} of {len(whom.users):,} users")
+
+    def _ranked(self, request: Request, k: int) -> pl.DataFrame:
+        """Lists of at most `k` for dense users: `user`, `item`, `rank`, `score`, `source`."""
+        if not len(request.users):
+            return _NO_ROWS
+        if self.recipe.alone:
+            ((name, model),) = self.retrievers.items()
+            return model.retrieve(request).with_columns(source=pl.lit(name))
+        rows = self._candidates(request)
         fused = pl.col("fused").cast(pl.Float64)
         rows = rows.with_columns(score=fused) if self.ranker is None else self.ranker.best(rows, k)
         return (
@@ -184,17 +236,25 @@ class FittedPipeline:
             .select("user", "item", "rank", "score", "source")
         )
 
+    def _candidates(self, request: Request) -> pl.DataFrame:
+        votes = {name: model.votes for name, model in zip(self.retrievers, self.recipe.retrievers, strict=True)}
+        # Where the fusion is the answer its top counts; where a ranker follows, what is left out at the bottom.
+        offset = FUSION_OFFSET if self.recipe.ranker is None else self.recipe.candidates
+        rows = gather(self.retrievers, request, depth=self.recipe.candidates, votes=votes, offset=offset)
+        return rows if self.features is None else self.features.of(rows)
+
     def save(self, path: str | Path) -> None:
         """Stores the pipeline in a directory, in place of what was there; killed midway, that stays as it was."""
         with store.replacing(Path(path)) as (contents, manifest):
             manifest["pipeline"] = store.write(contents / "pipeline", self)
 
-    def _pairs(self, pairs: Any, asked: pl.Series, numbers: np.ndarray) -> pl.DataFrame:
-        """Pairs in the caller's ids as dense `user`, `item`, for those who were asked for."""
-        frame = columns_of(pairs, ("user_id", "item_id"), "the pairs to exclude")
-        places = IdMap(asked).numbers(frame["user_id"])
-        items = self.item_ids.numbers(frame["item_id"])
-        return pl.DataFrame({"user": numbers[places[places >= 0]], "item": items[places >= 0]}).unique()
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: `rows`, and how many `lists` they make; a user without a row has none."""
+
+    rows: int
+    lists: int
 
 
 def load(path: str | Path) -> FittedPipeline:

@@ -45,6 +45,13 @@ def step(name: str) -> Iterator[None]:
     listener("  " * len(outer) + name, time.perf_counter() - started)
 
 
+def reached(place: str) -> None:
+    """Tells whoever watches how far the step that runs has come, such as `3 of 10 users`."""
+    announcer, running = _announcer.get(), _running.get()
+    if announcer is not None and running:
+        announcer(f"{running[-1]}: {place}")
+
+
 @contextmanager
 def heard(listener: Listener, begun: Announcer | None = None) -> Iterator[None]:
     """Sends every finished step inside to `listener`, and the name of the one that now runs to `begun`."""

@@ -127,7 +127,7 @@ class Settings(Config):
         for metric in chosen:
             if (metric.k or 0) > self.k:
                 raise ValueError(f"{metric} looks at {metric.k} places, but lists are k={self.k} long; raise k")
-        if self.k > self.pipeline.candidates:
+        if self.k > self.pipeline.candidates and not self.pipeline.alone:
             raise ValueError(f"k={self.k} is more than the {self.pipeline.candidates} candidates of a user; lower k")
         return self
 

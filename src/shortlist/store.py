@@ -1,8 +1,9 @@
-"""A fitted thing as a directory: JSON, Parquet and text; never pickle, never half-written.
+"""A fitted thing as a directory: JSON, Parquet, safetensors and text; never pickle, never half-written.
 
-A fitted thing is a frozen dataclass whose fields are recipes, frames, numbers, texts, or other fitted things (alone, in
-a tuple, or in a dictionary by name). `write` puts every frame in a Parquet file and describes the rest in JSON; `read`
-builds an equal one.
+A fitted thing is a frozen dataclass whose fields are recipes, frames, arrays, sparse matrices (CSR), numbers, texts, or
+other fitted things (alone, in a tuple, or in a dictionary by name). `write` puts every frame in a Parquet file, every
+array in a safetensors file, and describes the rest in JSON; `read` builds an equal one. Arrays are mapped when they are
+read: a page of theirs is in memory once it is used, once for all processes that serve the same directory.
 
 A stored directory is `manifest.json` beside one folder of contents that it names. The contents are written first and
 synced; then the manifest is replaced in one move. Whoever is killed before that move leaves the previous manifest and
@@ -19,7 +20,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import polars as pl
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from scipy import sparse
 
 from shortlist.config import Config, parse
 from shortlist.errors import ConfigError, StoreError
@@ -31,6 +36,9 @@ except ImportError:  # Windows: two writers at once are not told apart there
 
 FORMAT = 1
 """Raised when a stored directory can no longer be read by the version before."""
+
+_DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "I8": "<i1", "U8": "<u1", "BOOL": "?"}
+"""The types of array that are read back, by their names in a safetensors file."""
 
 _CONTENTS, _ASIDE, _LOCK = ".contents-", ".manifest-", ".lock"
 
@@ -134,6 +142,11 @@ def _written(place: Path, value: Any) -> Any:
         return {"frame": place.name + ".parquet"}
     if isinstance(value, pl.Series):
         return {"series": _written(place, value.to_frame())["frame"]}
+    if isinstance(value, np.ndarray):
+        return {"array": _arrays_written(place, {"array": value})}
+    if isinstance(value, sparse.csr_array):
+        parts = {"starts": value.indptr, "columns": value.indices, "values": value.data}
+        return {"sparse": _arrays_written(place, parts), "shape": list(value.shape)}
     if isinstance(value, Config):
         return {"recipe": type(value).__name__, "values": value.model_dump(mode="json")}
     if isinstance(value, str | int | float | bool | None):
@@ -153,6 +166,11 @@ def _read(place: Path, described: Mapping[str, Any], kinds: Mapping[str, type]) 
             return _frame(place.parent / Path(file).name)
         case {"series": str(file)}:
             return _frame(place.parent / Path(file).name).to_series()
+        case {"array": str(file)}:
+            return _arrays(place.parent / Path(file).name, "array")[0]
+        case {"sparse": str(file), "shape": [int(rows), int(columns)]}:
+            starts, column, values = _arrays(place.parent / Path(file).name, "starts", "columns", "values")
+            return sparse.csr_array((values, column, starts), shape=(rows, columns))
         case {"recipe": str(name), "values": dict(values)} if name in kinds:
             return _recipe(place, kinds[name], values)
         case {"value": value}:
@@ -180,6 +198,32 @@ def _frame(file: Path) -> pl.DataFrame:
         return pl.read_parquet(file)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"{file} is damaged or missing: {error}") from None
+
+
+def _arrays_written(place: Path, arrays: dict[str, np.ndarray]) -> str:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    file = place.with_name(place.name + ".safetensors")
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, file)
+    return file.name
+
+
+def _arrays(file: Path, *names: str) -> list[np.ndarray]:
+    """Arrays of a safetensors file, mapped into memory and read-only."""
+    try:
+        with safe_open(file, framework="np") as opened:
+            shapes = {name: opened.get_slice(name).get_shape() for name in names}
+        with file.open("rb") as stream:
+            beyond = int.from_bytes(stream.read(8), "little")
+            told = json.loads(stream.read(beyond))
+    except (OSError, SafetensorError, KeyError) as error:
+        raise StoreError(f"{file} is damaged or missing: {error}") from None
+    arrays = []
+    for name in names:
+        kind, start = _DTYPES[told[name]["dtype"]], 8 + beyond + told[name]["data_offsets"][0]
+        shape = tuple(shapes[name])
+        empty = 0 in shape
+        arrays.append(np.zeros(shape, kind) if empty else np.memmap(file, kind, "r", offset=start, shape=shape))
+    return arrays
 
 
 @contextmanager

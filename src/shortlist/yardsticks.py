@@ -107,8 +107,7 @@ def _lists(train: Dataset, users: pl.Series, k: int) -> dict[str, pl.DataFrame]:
     lists = {}
     for name, recipe in BASELINES.items():
         with step(f"baseline {name}"):
-            enough = recipe.model_copy(update={"candidates": max(k, recipe.candidates)})
-            lists[name] = enough.fit(train).recommend(users, k)
+            lists[name] = recipe.fit(train).recommend(users, k)
     return lists
 
 

@@ -1,17 +1,20 @@
 """What every retriever must do, over all that a recipe may name. A new one joins by a line in `RECIPES`."""
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy import sparse
 
 from shortlist import store
 from shortlist.config import read_toml, to_toml
 from shortlist.dataset.dataset import Dataset
 from shortlist.models import KINDS, AnyRetriever, source_names
+from shortlist.models.als import ALS
+from shortlist.models.bpr import BPR
 from shortlist.models.covisit import CoVisit
 from shortlist.models.popular import Popular
 from shortlist.models.repurchase import Repurchase
@@ -29,9 +32,12 @@ RECIPES: dict[str, Any] = {
     "covisit forward": CoVisit(window="3d", direction="forward", decay=None),
     "same_attribute": SameAttribute(column="type"),
     "user_knn": UserKNN(),
+    "als": ALS(factors=8),
+    "als linear": ALS(factors=40, confidence="linear", frequency=0, unobserved=0.1, regularization=1.0),
+    "bpr": BPR(factors=8, iterations=5),
 }
 ANSWERS_STRANGERS = {"popular", "popular of an age"}
-COLLABORATIVE = {"covisit": CoVisit(window="60d"), "user_knn": UserKNN()}
+COLLABORATIVE = {"covisit": CoVisit(window="60d"), "user_knn": UserKNN(), "als": ALS(factors=8), "bpr": BPR(factors=8)}
 
 USERS, ITEMS = 30, 24
 STRANGER = USERS + 1
@@ -74,12 +80,13 @@ def equal(one: Any, other: Any) -> bool:
     """Whether two fitted things agree to the bit."""
     if isinstance(one, pl.DataFrame):
         return one.equals(other) and one.schema == other.schema
-    return all(
-        equal(getattr(one, field.name), getattr(other, field.name))
-        if isinstance(getattr(one, field.name), pl.DataFrame)
-        else getattr(one, field.name) == getattr(other, field.name)
-        for field in fields(one)
-    )
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    if isinstance(one, sparse.csr_array):
+        return all(equal(getattr(one, part), getattr(other, part)) for part in ("indptr", "indices", "data"))
+    if is_dataclass(one):
+        return all(equal(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+    return bool(one == other)
 
 
 def test_every_retriever_that_a_recipe_may_name_is_here() -> None:
@@ -178,6 +185,31 @@ def test_events_at_and_after_the_moment_change_nothing(name: str, data: Dataset)
     )
     leaky = Dataset(**{**vars(data), "events": planted}).before(moment)
     assert equal(RECIPES[name].fit(honest), RECIPES[name].fit(leaky))
+
+
+def test_a_history_that_is_told_is_answered_as_the_same_one_that_was_learnt(fitted: Any, data: Dataset) -> None:
+    if not getattr(fitted, "folds_in", False) or not hasattr(fitted, "fold_in"):
+        return
+    e = data.events
+    pairs = data.engine.frame(e.group_by("user", "item").aggregate(weight=e.weight.sum()).order_by("user", "item"))
+    theirs = pairs.with_columns(pl.col("weight").cast(pl.Float32))
+    known = ask(fitted, k=100, users=np.array([3], dtype=np.int32)).drop("user")
+    for user in (5, STRANGER):
+        told = theirs.filter(user=3).with_columns(user=pl.lit(user, dtype=pl.Int32))
+        found = ask(fitted, k=100, users=np.array([4, user], dtype=np.int32), history=told)
+        assert found.filter(user=user).drop("user").equals(known)
+        assert found.filter(user=4).equals(ask(fitted, k=100, users=np.array([4], dtype=np.int32)))
+
+
+def test_likenesses_are_of_other_things_and_fall(fitted: Any) -> None:
+    for name in ("items", "users"):
+        if not hasattr(fitted, f"similar_{name}"):
+            continue
+        found = getattr(fitted, f"similar_{name}")(np.arange(5, dtype=np.int32), 4)
+        assert found.columns == [name[:-1], "similar", "score", "rank"]
+        assert (found[name[:-1]] != found["similar"]).all()
+        assert found.equals(found.sort([name[:-1], "rank"]))
+        assert found.equals(found.sort([name[:-1], "score"], descending=[False, True], maintain_order=True))
 
 
 def test_without_events_there_is_nothing_to_answer(name: str, data: Dataset) -> None:

@@ -54,6 +54,20 @@ def test_the_order_of_rows_and_tables_changes_no_number(engine: Engine) -> None:
     assert numbered(engine, first, second)[0].ids.equals(numbered(engine, second.reverse(), first)[0].ids)
 
 
+@pytest.mark.parametrize("make", [lambda n: 3 * n - 50, lambda n: f"ä{n:05d}"], ids=["integers", "text"])
+@given(asked=st.lists(st.integers(-20, 320), max_size=10))
+@settings(max_examples=50)
+def test_a_few_ids_among_many_get_the_numbers_that_they_get_among_few(make: Any, asked: list[int]) -> None:
+    known = [make(n) for n in range(300)]
+    wanted = [known.index(make(n)) if make(n) in known else -1 for n in asked]
+    given_ids = pl.Series("user_id", [make(n) for n in asked], dtype=pl.Series(known).dtype)
+    ids = IdMap(pl.Series("user_id", known))
+    assert ids.numbers(given_ids).tolist() == wanted
+    assert ids.numbers(given_ids.extend_constant(None, 1)).tolist() == [*wanted, -1]
+    shuffled = IdMap(ids.ids.sample(fraction=1, shuffle=True, seed=1))
+    assert shuffled.originals(shuffled.numbers(ids.ids[:5])).equals(ids.ids[:5])  # known in no order
+
+
 def test_integers_of_different_width_are_widened(engine: Engine) -> None:
     ids, _ = numbered(engine, pl.Series([1, 2], dtype=pl.Int32), pl.Series([2**40], dtype=pl.Int64))
     assert ids.ids.to_list() == [1, 2, 2**40]

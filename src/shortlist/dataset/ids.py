@@ -12,6 +12,9 @@ import polars as pl
 from shortlist.errors import DataError
 from shortlist.tables.engine import Engine
 
+FEW = 20
+"""So many times more ids are known than asked for where each is searched for by itself."""
+
 
 @dataclass(frozen=True)
 class IdMap:
@@ -35,6 +38,8 @@ class IdMap:
         given = ids if isinstance(ids, pl.Series) else self._series(list(ids))
         if given.dtype != self.ids.dtype:
             given = self._as_known(given)
+        if len(given) * FEW < len(self.ids) and self.ids.is_sorted():
+            return self._searched(given)
         known = pl.DataFrame({"id": self.ids, "number": np.arange(len(self.ids), dtype=np.int32)})
         found = pl.DataFrame({"id": given}).join(known, on="id", how="left", maintain_order="left")
         return found["number"].fill_null(-1).to_numpy().astype(np.int32)
@@ -42,6 +47,12 @@ class IdMap:
     def originals(self, numbers: np.ndarray | pl.Series) -> pl.Series:
         """The caller's own id for each dense number."""
         return self.ids.gather(pl.Series(numbers))
+
+    def _searched(self, given: pl.Series) -> np.ndarray:
+        """The dense numbers of few ids among many, by halving: no table of all ids is made for a handful."""
+        places = pl.Series(np.minimum(self.ids.search_sorted(given).to_numpy(), len(self.ids) - 1))
+        same = (self.ids.gather(places) == given).fill_null(value=False)
+        return np.where(same.to_numpy(), places.to_numpy(), -1).astype(np.int32)
 
     def _series(self, ids: list[Any]) -> pl.Series:
         try:

@@ -4,6 +4,10 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from shortlist.dataset import relations
+from shortlist.dataset.dataset import Dataset
+from shortlist.moments import microseconds
+
 
 def sparse_matrix(
     rows_of: pl.Series,
@@ -27,3 +31,22 @@ def sparse_matrix(
 def beyond(*numbers: pl.Series) -> int:
     """The smallest number above all of these dense ids; 1 where there are none."""
     return max((int(n.to_numpy().max()) + 1 for n in numbers if len(n)), default=1)
+
+
+def interactions(data: Dataset, *, half_life: str | None = None) -> sparse.csr_array:
+    """What everybody did, as of the end of the data: float32, users × items, entries in order of their column.
+
+    An entry is the sum of the weights of a pair's events; with `half_life`, each counts half for every such time that
+    passed since. A pair whose sum is not above zero is no entry.
+    """
+    if half_life is None:
+        summed = relations.popularity(data.events, as_of=data.as_of, keys=("user", "item"))
+    else:
+        summed = relations.decayed(data.events, as_of=data.as_of, half_life=microseconds(half_life))
+    positive = summed.filter(summed.score > 0).select("user", "item", "score")
+    pairs = data.engine.frame(positive)
+    entries = (pairs["score"].to_numpy() / relations.MICRO).astype(np.float32)
+    places = (pairs["user"].to_numpy(), pairs["item"].to_numpy())
+    matrix = sparse.csr_array((entries, places), shape=(len(data.user_ids), len(data.item_ids)))
+    matrix.sort_indices()
+    return matrix

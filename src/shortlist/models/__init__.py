@@ -5,25 +5,29 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shortlist.models.als import ALS, FittedALS
+from shortlist.models.bpr import BPR, FittedBPR
 from shortlist.models.covisit import CoVisit, FittedCoVisit
 from shortlist.models.popular import FittedPopular, Popular
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
 from shortlist.models.user_knn import FittedUserKNN, UserKNN
 
-AnyRetriever = Annotated[Popular | Repurchase | CoVisit | SameAttribute | UserKNN, Field(discriminator="kind")]
+AnyRetriever = Annotated[
+    Popular | Repurchase | CoVisit | SameAttribute | UserKNN | ALS | BPR, Field(discriminator="kind")
+]
 
 KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        *(Popular, Repurchase, CoVisit, SameAttribute, UserKNN),
-        *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
+        *(Popular, Repurchase, CoVisit, SameAttribute, UserKNN, ALS, BPR),
+        *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN, FittedALS, FittedBPR),
     )
 }
 """Every recipe and fitted model of this room, for the store."""
 
 
-def source_names(retrievers: Iterable[Popular | Repurchase | CoVisit | SameAttribute | UserKNN]) -> list[str]:
+def source_names(retrievers: Iterable[AnyRetriever]) -> list[str]:
     """A name for each retriever: its kind, its column where it has one, a number where two would be called the same.
 
     >>> source_names([Popular(), Popular(by="age"), Popular(by="age", window="7d")])

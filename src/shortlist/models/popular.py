@@ -6,7 +6,7 @@ Cost: one pass over the window.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import ibis
 import polars as pl
@@ -64,6 +64,7 @@ class Popular(Config):
 class FittedPopular:
     """The `lists` (`group`, `item`, `score`, best first) and the users' `groups` (`user`, `group`)."""
 
+    folds_in: ClassVar[bool] = True  # a history changes nothing here
     recipe: Popular
     lists: pl.DataFrame
     groups: pl.DataFrame

@@ -21,17 +21,44 @@ class Request:
 
     `users` are dense ids (int32); a number that no user of the training data had stands for somebody unknown. `exclude`
     has columns `user` and `item`: pairs that must not be answered. `items`, where given, are the only ones allowed.
+    `history` has columns `user`, `item`, `weight` (float32), each pair once: what those of its users did, in place of
+    what the model saw of them; a model that does not fold in (see `folds_in`) must not be given one.
     """
 
     users: np.ndarray
     k: int
     exclude: pl.DataFrame | None = None
     items: np.ndarray | None = None
+    history: pl.DataFrame | None = None
 
     @property
     def user_frame(self) -> pl.DataFrame:
         """The users as a frame with the column `user`."""
         return pl.DataFrame({"user": pl.Series(self.users, dtype=pl.Int32)})
+
+    def barred(self, items: int) -> sparse.csr_array | None:
+        """The excluded pairs as a matrix: a row for each of `users` in their order, `items` columns."""
+        if self.exclude is None or self.exclude.is_empty():
+            return None
+        placed = self.exclude.join(self.user_frame.with_row_index("row"), on="user", how="inner")
+        pairs = placed.filter(pl.col("item") < items).select("row", "item").unique()
+        return sparse_matrix(
+            pairs["row"], pairs["item"], pl.repeat(1.0, pairs.height, eager=True), rows=len(self.users), columns=items
+        )
+
+    def told(self, items: int) -> sparse.csr_array | None:
+        """The histories as a matrix like `barred`, float32; None where there are none."""
+        if self.history is None:
+            return None
+        placed = self.history.join(self.user_frame.with_row_index("row"), on="user", how="inner")
+        placed = placed.filter(pl.col("item") < items)
+        return sparse_matrix(
+            placed["row"], placed["item"], placed["weight"], rows=len(self.users), columns=items
+        ).astype(np.float32)
+
+    def is_told(self) -> np.ndarray:
+        """For each of `users` whether `history` says what they did."""
+        return np.isin(self.users, [] if self.history is None else self.history["user"].to_numpy())
 
 
 class Retriever(Protocol):
@@ -66,6 +93,20 @@ def best(scored: pl.DataFrame, request: Request) -> pl.DataFrame:
         .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("user"))
         .filter(pl.col("rank") <= request.k)
         .select("user", "item", pl.col("score").cast(pl.Float64), "rank")
+    )
+
+
+def answered(users: np.ndarray, items_BK: np.ndarray, scores_BK: np.ndarray) -> pl.DataFrame:
+    """The answer whose lists are the rows of `items_BK` and `scores_BK`, best first; -1 where a list has ended."""
+    there = items_BK >= 0
+    ranks = np.broadcast_to(np.arange(1, items_BK.shape[1] + 1, dtype=np.int32), items_BK.shape)
+    return pl.DataFrame(
+        {
+            "user": np.repeat(users.astype(np.int32), there.sum(axis=1)),
+            "item": items_BK[there].astype(np.int32),
+            "score": scores_BK[there].astype(np.float64),
+            "rank": ranks[there],
+        }
     )
 
 

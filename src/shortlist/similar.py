@@ -1,0 +1,37 @@
+"""Similar: what is most like what, as the models know it, in the caller's ids."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from shortlist.dataset.ids import IdMap
+from shortlist.errors import ConfigError
+from shortlist.models import KINDS
+from shortlist.models.retrieval import Retriever
+from shortlist.tables.frames import ids_of
+
+
+def similar(retrievers: Mapping[str, Retriever], ids: IdMap, asked: Any, k: int) -> pl.DataFrame:
+    """For each asked id the `k` most like it: its own column (`item_id` or `user_id`), `similar_id`, `rank`, `score`.
+
+    The first retriever answers that has a method `similar_items(items, k)` or `similar_users(users, k)`, which takes
+    dense int32 and gives a frame `item` (or `user`), `similar`, `score`, `rank`. Without such a one, `ConfigError`.
+    """
+    one = ids.name.removesuffix("_id")
+    verb = f"similar_{one}s"
+    if k < 1:
+        raise ConfigError(f"k={k}: ask for one at least")
+    able = next((model for model in retrievers.values() if hasattr(model, verb)), None)
+    if able is None:
+        those = sorted(name.removeprefix("Fitted") for name, kind in KINDS.items() if hasattr(kind, verb))
+        raise ConfigError(
+            f"no retriever of this pipeline ({', '.join(retrievers)}) knows similar {one}s: "
+            f"fit one with {', '.join(those)}"
+        )
+    numbers = ids.numbers(ids_of(asked, ids.name).unique(maintain_order=True))
+    order = pl.DataFrame({one: numbers[numbers >= 0]})
+    found = getattr(able, verb)(order[one].to_numpy(), min(k, len(ids)))
+    rows = order.join(found, on=one, maintain_order="left_right")
+    alike = ids.originals(rows["similar"]).alias("similar_id")
+    return rows.select(ids.originals(rows[one]), alike, "rank", "score")
