@@ -34,8 +34,8 @@ FOLD_ROUNDS = 20
 """Rounds over a user's own items that find the vector of that user from nothing."""
 REGULARIZATION = (0.003, 0.01, 0.03, 0.1)
 """What is tried where nobody named a value."""
-TRIED_ON = 300_000
-"""Pairs that a trial sees at most: all those of users drawn at random."""
+TRIED_ON = 20_000_000
+"""Pairs times factors that a trial sees at most: all pairs of users drawn at random."""
 
 
 class BPR(Config):
@@ -58,7 +58,7 @@ class BPR(Config):
     """How much its ranks count where those of several retrievers are fused."""
 
     def fit(self, data: Dataset) -> "FittedBPR":
-        """Fit. With auto, at most four fits of half the rounds on at most 300,000 pairs come first.
+        """Fit. With auto, at most four fits of half the rounds, on TRIED_ON, come first.
 
         A pair counts once, however often it happened. Users and items without events get vectors of zeros.
         """
@@ -162,7 +162,7 @@ def _chosen(recipe: BPR, held: Validation | None) -> BPR:
     recipe = recipe.model_copy(update={"regularization": 0.03})
     if held is None:
         return recipe
-    held = held.within(TRIED_ON, seed=recipe.seed)
+    held = held.within(TRIED_ON // recipe.factors, seed=recipe.seed)
 
     def quality(tried: BPR) -> float:
         x_UF, y_IF = trained(tried.model_copy(update={"iterations": (recipe.iterations + 1) // 2}), held.train_UI)

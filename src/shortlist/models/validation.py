@@ -19,6 +19,8 @@ Recipe = TypeVar("Recipe", bound=Config)
 
 USERS = 5_000
 """Users of whom something is held out."""
+FEW = 300
+"""Users who are judged however many pairs they have."""
 SHARE = 0.2
 """Share of a user's pairs that is held out, at least one."""
 K = 10
@@ -43,16 +45,19 @@ class Validation:
         return self.train_UI[self.users]
 
     def within(self, pairs: int, *, seed: int = 0) -> "Validation":
-        """The same with no more than about so many pairs to fit on: all those of `users`, then of others at random.
+        """The same with no more than about so many pairs to fit on: half of them of judged users, at least `FEW` users.
 
-        Rows without any pair are left out, so `users` are numbered anew.
+        Which users stay is drawn at random. Rows of nobody are left out, so `users` are numbered anew.
         """
+        random = Seeds(seed).generator("within")
         counts = np.diff(self.train_UI.indptr)
-        others = np.setdiff1d(np.flatnonzero(counts), self.users)
-        others = Seeds(seed).generator("within").permutation(others)
-        room = np.cumsum(counts[others]) <= pairs - counts[self.users].sum()
-        kept = np.sort(np.concatenate([self.users, others[room]]))
-        return Validation(self.train_UI[kept], np.searchsorted(kept, self.users).astype(np.int32), self.truth_VI)
+        places = random.permutation(len(self.users))
+        judged = np.sort(places[(np.cumsum(counts[self.users[places]]) <= pairs // 2) | (np.arange(len(places)) < FEW)])
+        users = self.users[judged]
+        others = random.permutation(np.setdiff1d(np.flatnonzero(counts), users))
+        others = others[np.cumsum(counts[others]) <= pairs - counts[users].sum()]
+        kept = np.sort(np.concatenate([users, others]))
+        return Validation(self.train_UI[kept], np.searchsorted(kept, users).astype(np.int32), self.truth_VI[judged])
 
     def ndcg(self, lists_VK: np.ndarray) -> float:
         """NDCG@10 of a list of items for each of `users`, best first, -1 for no item."""
