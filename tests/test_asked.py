@@ -21,8 +21,8 @@ def table(*rows: tuple[str, int, float]) -> pl.DataFrame:
 
 def history_of(whom: Asked) -> list[tuple[int, int, float]]:
     assert whom.history is not None
-    assert whom.history.schema == {"user": pl.Int32, "item": pl.Int32, "weight": pl.Float32}
-    return whom.history.rows()
+    assert whom.history.schema == {"user": pl.Int32, "item": pl.Int32, "weight": pl.Float32, "newer": pl.Int32}
+    return whom.history.drop("newer").rows()
 
 
 def test_strangers_have_numbers_beyond_all_that_are_known() -> None:
@@ -37,6 +37,20 @@ def test_events_become_a_history_of_pairs() -> None:
     whom = asked(["x", "a", "c"], USERS, ITEMS, events=events)
     assert whom.users.tolist() == [3, 0, 2]
     assert history_of(whom) == [(0, 0, 3.5), (0, 1, 1.0), (3, 2, 1.0)]
+
+
+def test_newer_counts_the_items_that_came_later() -> None:
+    events = table(("a", 10, 1.0), ("a", 20, 1.0), ("a", 30, 1.0), ("b", 10, 1.0), ("a", 20, 1.0), ("c", 10, -1.0))
+    for moments in (
+        [1, 2, 9, 7, 9, 3],
+        ["2024-01-01", "2024-01-02", "2024-02-01", "2024-01-03", "2024-02-01", "2024-03-01"],
+    ):
+        whom = asked(["a", "b"], USERS, ITEMS, events=events.with_columns(timestamp=pl.Series(moments)))
+        assert whom.history is not None
+        assert whom.history.select("user", "item", "newer").rows() == [(0, 0, 2), (0, 1, 0), (0, 2, 0), (1, 0, 0)]
+    for odd in (["x"] * 6, [1, None, 2, 3, 4, 5], [True] * 6):
+        with pytest.raises(sl.DataError, match="timestamp"):
+            asked(["a"], USERS, ITEMS, events=events.with_columns(timestamp=pl.Series(odd)))
 
 
 def test_events_without_weights_count_one_each() -> None:

@@ -63,7 +63,8 @@ class Companions:
         """All items above one that the user met, the heaviest first."""
         had = self.history
         if request.history is not None:
-            had = pl.concat([had.join(request.history, on="user", how="anti"), request.history])
+            told = request.history.select("user", "item", "weight")
+            had = pl.concat([had.join(told, on="user", how="anti"), told])
         had = had.join(request.user_frame, on="user", how="semi")
         every = pl.DataFrame({"item": np.arange(self.items, dtype=np.int32)})
         pairs = had.join(every, how="cross", suffix="_met").filter(pl.col("item_met") > pl.col("item"))

@@ -20,8 +20,9 @@ from shortlist.threads import blocks
 class Asked:
     """The users asked for, each once: their `ids` and their dense `users` (int32), those of strangers beyond all known.
 
-    `exclude` (`user`, `item`) must not be answered; `events` (`user`, `item`, `weight` in whole micro-units, each pair
-    once) is all that those of its users did. Both are sorted by user, and None where nothing was given.
+    `exclude` (`user`, `item`) must not be answered; `events` (`user`, `item`, `weight` in whole micro-units, `moment`
+    of the last one; each pair once) is all that those of its users did. Both are sorted by user, and None where nothing
+    was given.
     """
 
     ids: pl.Series
@@ -43,10 +44,15 @@ class Asked:
 
     @property
     def history(self) -> pl.DataFrame | None:
-        """What those with `events` did: `user`, `item`, `weight` (float32); pairs of no positive weight are none."""
+        """What those with `events` did: `user`, `item`, `weight` (float32), `newer` (int32: how many items came later).
+
+        Pairs of no positive weight are none.
+        """
         if self.events is None:
             return None
-        return self.events.filter(pl.col("weight") > 0).with_columns((pl.col("weight") / MICRO).cast(pl.Float32))
+        later = pl.col("moment").rank("min", descending=True).over("user") - 1
+        told = self.events.filter(pl.col("weight") > 0)
+        return told.select("user", "item", (pl.col("weight") / MICRO).cast(pl.Float32), newer=later.cast(pl.Int32))
 
     def barred(self, seen: pl.DataFrame | None) -> pl.DataFrame | None:
         """The pairs that must not be answered: the excluded ones, and where `seen` is given what users had.
@@ -64,9 +70,10 @@ class Asked:
 def asked(users: Any, user_ids: IdMap, item_ids: IdMap, exclude: Any = None, events: Any = None) -> Asked:
     """The `users` (ids, or a table with a column `user_id`), each once, in the order given, and what is told of them.
 
-    None for the users are all that are known. `exclude` and `events` are tables of `user_id`, `item_id`, events with a
-    `weight` where there is one (else 1); their rows of users who are not asked for, and of items that nobody knows,
-    count for nothing. A user whose events come to nothing is a stranger: of what they did nothing is left.
+    None for the users are all that are known. `exclude` and `events` are tables of `user_id`, `item_id`; events have a
+    `weight` and a `timestamp` where there is one (else 1, and all at once). Rows of users who are not asked for, and of
+    items that nobody knows, count for nothing. A user whose events come to nothing is a stranger: of what they did
+    nothing is left.
     """
     if users is None:
         ids, numbers = user_ids.ids, np.arange(len(user_ids), dtype=np.int32)
@@ -79,7 +86,8 @@ def asked(users: Any, user_ids: IdMap, item_ids: IdMap, exclude: Any = None, eve
     if exclude is not None:
         barred = _placed(columns_of(exclude, ("user_id", "item_id"), "the pairs to exclude"), ids, item_ids)
     if did is not None:
-        summed = did.filter(pl.col("item") >= 0).group_by("place", "item").agg(pl.col("weight").sum())
+        known = did.filter(pl.col("item") >= 0)
+        summed = known.group_by("place", "item").agg(pl.col("weight").sum(), pl.col("moment").max())
         something = summed.filter(pl.col("weight") > 0)["place"]
         numbers[np.setdiff1d(did["place"].to_numpy(), something.to_numpy())] = -1
         did = summed
@@ -119,14 +127,24 @@ def rows_of(frame: pl.DataFrame, users: np.ndarray) -> pl.DataFrame:
 
 
 def _weighed(events: Any) -> pl.DataFrame:
-    """Events of a caller with their `weight` in whole micro-units, so that no order of addition changes a bit."""
-    there = "weight" in column_names(events, "the events")
-    frame = columns_of(events, ("user_id", "item_id", *(["weight"] if there else [])), "the events")
-    weight = frame["weight"] if there else pl.repeat(1.0, frame.height, dtype=pl.Float64, eager=True)
+    """Events of a caller: `user_id`, `item_id`, `weight` in whole micro-units, so that no order of addition changes a
+    bit, and `moment`, which only tells earlier from later.
+    """
+    there = [name for name in ("weight", "timestamp") if name in column_names(events, "the events")]
+    frame = columns_of(events, ("user_id", "item_id", *there), "the events")
+    weight = frame["weight"] if "weight" in there else pl.repeat(1.0, frame.height, dtype=pl.Float64, eager=True)
     if not weight.dtype.is_numeric() or not weight.cast(pl.Float64).is_finite().all():
         raise DataError(f"the events have weights that are no finite numbers (of type {weight.dtype}): mend them")
     micro = (weight.cast(pl.Float64) * MICRO).round(mode="half_away_from_zero").cast(pl.Int64)
-    return frame.select("user_id", "item_id", weight=micro)
+    moment = frame["timestamp"] if "timestamp" in there else pl.repeat(0, frame.height, dtype=pl.Int64, eager=True)
+    if moment.dtype == pl.String:
+        try:
+            moment = moment.str.to_datetime(time_unit="us")
+        except pl.exceptions.PolarsError:
+            raise DataError(f"the events have timestamps such as {moment[0]!r}: write 2024-05-31 12:00:00") from None
+    if not (moment.dtype.is_numeric() or moment.dtype.is_temporal()):
+        raise DataError(f"the events have timestamps that are no times (of type {moment.dtype}): mend them")
+    return frame.select("user_id", "item_id", weight=micro, moment=moment)
 
 
 def _placed(rows: pl.DataFrame, ids: pl.Series, item_ids: IdMap) -> pl.DataFrame:

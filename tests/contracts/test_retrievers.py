@@ -191,8 +191,10 @@ def test_a_history_that_is_told_is_answered_as_the_same_one_that_was_learnt(fitt
     if not getattr(fitted, "folds_in", False) or not hasattr(fitted, "fold_in"):
         return
     e = data.events
-    pairs = data.engine.frame(e.group_by("user", "item").aggregate(weight=e.weight.sum()).order_by("user", "item"))
-    theirs = pairs.with_columns(pl.col("weight").cast(pl.Float32))
+    summed = e.group_by("user", "item").aggregate(weight=e.weight.sum(), moment=e.timestamp.max())
+    pairs = data.engine.frame(summed.order_by("user", "item"))
+    later = pl.col("moment").rank("min", descending=True).over("user") - 1
+    theirs = pairs.select("user", "item", pl.col("weight").cast(pl.Float32), newer=later.cast(pl.Int32))
     known = ask(fitted, k=100, users=np.array([3], dtype=np.int32)).drop("user")
     for user in (5, STRANGER):
         told = theirs.filter(user=3).with_columns(user=pl.lit(user, dtype=pl.Int32))

@@ -50,3 +50,29 @@ def interactions(data: Dataset, *, half_life: str | None = None) -> sparse.csr_a
     matrix = sparse.csr_array((entries, places), shape=(len(data.user_ids), len(data.item_ids)))
     matrix.sort_indices()
     return matrix
+
+
+def moments(data: Dataset, x_UI: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """For each entry of a matrix that `interactions` made the moments (int64) of the pair's first and last event."""
+    e = data.events.filter(data.events.timestamp < data.as_of)
+    met = e.group_by(["user", "item"]).aggregate(first=e.timestamp.min(), last=e.timestamp.max())
+    frame = data.engine.frame(met)
+    rows_E = np.repeat(np.arange(x_UI.shape[0], dtype=np.int64), np.diff(x_UI.indptr))
+    key_E = rows_E * x_UI.shape[1] + x_UI.indices
+    key = frame["user"].to_numpy().astype(np.int64) * x_UI.shape[1] + frame["item"].to_numpy()
+    order = np.argsort(key)
+    found = order[np.searchsorted(key[order], key_E)]
+    return frame["first"].to_numpy()[found], frame["last"].to_numpy()[found]
+
+
+def newer(starts: np.ndarray, moment_E: np.ndarray) -> np.ndarray:
+    """For each entry of rows (`starts` as in CSR) how many entries of its row have a later moment (int32)."""
+    rows_E = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    order = np.lexsort((-moment_E, rows_E))
+    place = np.arange(len(order))
+    row, moment = rows_E[order], moment_E[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (row[1:] != row[:-1]) | (moment[1:] != moment[:-1])
+    later = np.empty(len(order), dtype=np.int32)
+    later[order] = np.maximum.accumulate(np.where(new, place, 0)) - np.asarray(starts)[row]
+    return later

@@ -13,7 +13,8 @@ Shapes: U users, I items, B users of a request, F factors.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -23,10 +24,10 @@ from scipy import sparse
 
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
-from shortlist.dataset.views import interactions
+from shortlist.dataset.views import interactions, moments, newer
 from shortlist.models.alternating import Loss, half_step, mean_entries, solve, start, turned
 from shortlist.models.factors import folded, known_only, lists, most_alike, nearest_items
-from shortlist.models.retrieval import Request
+from shortlist.models.retrieval import Request, fading
 from shortlist.models.validation import Validation, climbed, hold_out
 from shortlist.moments import Duration
 from shortlist.seeds import Seeds
@@ -37,6 +38,7 @@ FOLD_STEPS = 12
 """Steps that find the vector of a user from nothing."""
 UNOBSERVED = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 REGULARIZATION = (0.3, 1.0, 3.0, 10.0)
+RECENCY = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, None)
 """What is tried where nobody named a value."""
 TRIED_ON = 50_000_000
 """Pairs times factors that a trial sees at most: all pairs of users drawn at random."""
@@ -60,6 +62,9 @@ class ALS(Config):
     """What a filled cell of weight v weighs: 1, log(1 + v) or v, divided by its mean over all of them."""
     half_life: Duration | None = None
     """Time after which an event counts half; none: all count the same."""
+    recency: PositiveFloat | Literal["auto"] | None = "auto"
+    """Items after which what a user met before counts half, where the user's own vector is found; none: all count the
+    same; auto: the best of seven, held out, where the data know times."""
     seed: int = 0
     """Of the random projection."""
     votes: PositiveFloat = 1.0
@@ -72,11 +77,15 @@ class ALS(Config):
         """
         seen_UI = interactions(data, half_life=self.half_life)
         recipe = self
-        if "auto" in (self.regularization, self.unobserved):
+        if "auto" in (self.regularization, self.unobserved, self.recency):
             recipe = _chosen(self, hold_out(data, seen_UI, seed=self.seed))
-        mean = float(_confidence(recipe, seen_UI.data).mean()) if seen_UI.nnz else 1.0
+        mean = _mean_confidence(recipe, seen_UI)
         *_, (_, y_IF) = iterations(recipe, _confident(recipe, seen_UI, mean))
-        return _settled(recipe, seen_UI, y_IF, mean)
+        newer_E = newer(seen_UI.indptr, moments(data, seen_UI)[1])
+        fitted = _of_items(recipe, y_IF, mean, mean_entries(seen_UI))
+        strong_E = fitted.strength(seen_UI.data, newer_E)
+        x_UF = fitted.fold_in(sparse.csr_array((strong_E, seen_UI.indices, seen_UI.indptr), shape=seen_UI.shape))
+        return replace(fitted, user_factors=x_UF)
 
 
 @dataclass(frozen=True)
@@ -98,20 +107,26 @@ class FittedALS:
 
     def retrieve(self, request: Request) -> pl.DataFrame:
         """The items of the largest product; users of `request.history` are folded in first."""
-        x_BF = folded(request, self.user_factors, len(self.item_factors), self.fold_in)
+        x_BF = folded(request, self.user_factors, len(self.item_factors), self.strength, self.fold_in)
         return nearest_items(x_BF, self.item_factors, request)
 
-    def fold_in(self, history_BI: sparse.csr_array) -> np.ndarray:
-        """The vectors (B × F, float32) of users who did what the rows say (weights above zero); nothing is refitted.
+    def strength(self, weights: np.ndarray, newer: np.ndarray) -> np.ndarray:
+        """What the entries of a history say (float32): their confidence, less the more items came later."""
+        recency = self.recipe.recency
+        confidence = np.asarray(_confidence(self.recipe, weights) / self.mean_confidence, dtype=np.float32)
+        strong: np.ndarray = confidence * fading(newer, None if recency is None else float(recency))
+        return strong
+
+    def fold_in(self, strong_BI: sparse.csr_array) -> np.ndarray:
+        """The vectors (B × F, float32) of users by their histories (see `strength`); nothing is refitted.
 
         For the history that a user of the training data had, it is the vector that the model has, to the bit.
         """
-        history_BI = known_only(history_BI, self.item_factors)
-        confident_BI = _confident(self.recipe, history_BI, self.mean_confidence)
+        strong_BI = known_only(strong_BI, self.item_factors)
         loss = _loss(self.recipe)
-        x_BF = np.zeros((history_BI.shape[0], self.item_factors.shape[1]), np.float32)
-        penalty_B = loss.penalties(confident_BI, self.mean_pairs)
-        solve(loss, confident_BI, penalty_B, self.item_factors, self.gram, x_BF, FOLD_STEPS)
+        x_BF = np.zeros((strong_BI.shape[0], self.item_factors.shape[1]), np.float32)
+        penalty_B = loss.penalties(strong_BI, self.mean_pairs)
+        solve(loss, strong_BI, penalty_B, self.item_factors, self.gram, x_BF, FOLD_STEPS)
         return x_BF
 
     def similar_items(self, items: np.ndarray, k: int) -> pl.DataFrame:
@@ -137,11 +152,10 @@ def iterations(recipe: ALS, confident_UI: sparse.csr_array) -> Iterator[tuple[np
         yield x_UF, y_IF
 
 
-def _settled(recipe: ALS, seen_UI: sparse.csr_array, y_IF: np.ndarray, mean: float) -> FittedALS:
-    """The fitted model of item vectors: turned once more, every user's vector found from nothing, as in folding in."""
+def _of_items(recipe: ALS, y_IF: np.ndarray, mean_confidence: float, mean_pairs: float) -> FittedALS:
+    """The fitted model of item vectors, turned once more so that their Gram matrix is diagonal, and of no users yet."""
     y_IF, x_UF, gram_F = turned(y_IF, y_IF[:0])
-    fitted = FittedALS(recipe, x_UF, y_IF, gram_F, mean, mean_entries(seen_UI))
-    return FittedALS(recipe, fitted.fold_in(seen_UI), y_IF, gram_F, mean, fitted.mean_pairs)
+    return FittedALS(recipe, x_UF, y_IF, gram_F, mean_confidence, mean_pairs)
 
 
 def _loss(recipe: ALS) -> Loss:
@@ -154,6 +168,10 @@ def _confidence(recipe: ALS, weights: np.ndarray) -> np.ndarray:
     return np.log1p(weights) if recipe.confidence == "log" else weights
 
 
+def _mean_confidence(recipe: ALS, seen_UI: sparse.csr_array) -> float:
+    return float(_confidence(recipe, seen_UI.data).mean()) if seen_UI.nnz else 1.0
+
+
 def _confident(recipe: ALS, seen_UI: sparse.csr_array, mean: float) -> sparse.csr_array:
     confidence = (_confidence(recipe, seen_UI.data) / mean).astype(np.float32)
     return sparse.csr_array((confidence, seen_UI.indices, seen_UI.indptr), shape=seen_UI.shape)
@@ -161,21 +179,31 @@ def _confident(recipe: ALS, seen_UI: sparse.csr_array, mean: float) -> sparse.cs
 
 def _chosen(recipe: ALS, held: Validation | None) -> ALS:
     """The recipe with the values of its open settings that rank best what was held out; the middle ones without."""
-    middle = {"unobserved": 0.1, "regularization": 3.0}
-    options = {"unobserved": UNOBSERVED, "regularization": REGULARIZATION}
-    open_settings = [name for name in middle if getattr(recipe, name) == "auto"]
-    recipe = recipe.model_copy(update={name: middle[name] for name in open_settings})
+    middle = {"unobserved": 0.1, "regularization": 3.0, "recency": None}
+    options = {"unobserved": UNOBSERVED, "regularization": REGULARIZATION, "recency": RECENCY}
+    unsettled = [name for name in middle if getattr(recipe, name) == "auto"]
+    recipe = recipe.model_copy(update={name: middle[name] for name in unsettled})
     if held is None:
         return recipe
     held = held.within(TRIED_ON // recipe.factors, seed=recipe.seed)
-    mean = float(_confidence(recipe, held.train_UI.data).mean())
+    mean, pairs = _mean_confidence(recipe, held.train_UI), mean_entries(held.train_UI)
     confident_UI = _confident(recipe, held.train_UI, mean)
-    barred, trial = held.history_VI, {"iterations": (recipe.iterations + 1) // 2}
+    half = (recipe.iterations + 1) // 2
+
+    @cache
+    def item_vectors(tried: ALS) -> np.ndarray:
+        *_, (_, y_IF) = iterations(tried, confident_UI)
+        return y_IF
 
     def quality(tried: ALS) -> float:
-        *_, (x_UF, y_IF) = iterations(tried.model_copy(update=trial), confident_UI)
-        return held.ndcg(lists(x_UF[held.users], y_IF, 10, barred))
+        y_IF = item_vectors(tried.model_copy(update={"iterations": half, "recency": None}))
+        fitted = _of_items(tried, y_IF, mean, pairs)
+        strong_H = fitted.strength(held.history_QI.data, held.newer_QI.data)
+        history = (strong_H, held.history_QI.indices, held.history_QI.indptr)
+        x_QF = fitted.fold_in(sparse.csr_array(history, shape=held.history_QI.shape))
+        return held.ndcg(lists(x_QF, fitted.item_factors, 10, held.history_QI))
 
-    for name in open_settings:
-        recipe = climbed(recipe, name, options[name], quality)
+    for name in unsettled:
+        if held.ordered or name != "recency":
+            recipe = climbed(recipe, name, options[name], quality)
     return recipe

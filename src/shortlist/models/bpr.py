@@ -83,7 +83,7 @@ class FittedBPR:
 
     def retrieve(self, request: Request) -> pl.DataFrame:
         """The items of the largest product; users of `request.history` are folded in first."""
-        x_BF = folded(request, self.user_factors, len(self.item_factors), self.fold_in)
+        x_BF = folded(request, self.user_factors, len(self.item_factors), _as_it_is, self.fold_in)
         return nearest_items(x_BF, self.item_factors, request)
 
     def fold_in(self, history_BI: sparse.csr_array) -> np.ndarray:
@@ -165,7 +165,12 @@ def _chosen(recipe: BPR, held: Validation | None) -> BPR:
     held = held.within(TRIED_ON // recipe.factors, seed=recipe.seed)
 
     def quality(tried: BPR) -> float:
-        x_UF, y_IF = trained(tried.model_copy(update={"iterations": (recipe.iterations + 1) // 2}), held.train_UI)
-        return held.ndcg(lists(x_UF[held.users], y_IF, 10, held.history_VI))
+        _, y_IF = trained(tried.model_copy(update={"iterations": (recipe.iterations + 1) // 2}), held.train_UI)
+        x_QF = FittedBPR(tried, y_IF[:0], y_IF).fold_in(held.history_QI)
+        return held.ndcg(lists(x_QF, y_IF, 10, held.history_QI))
 
     return climbed(recipe, "regularization", REGULARIZATION, quality)
+
+
+def _as_it_is(weights: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return weights

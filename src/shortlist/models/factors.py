@@ -45,11 +45,15 @@ def vectors_of(users: np.ndarray, x_UF: np.ndarray) -> np.ndarray:
 
 
 def folded(
-    request: Request, x_UF: np.ndarray, items: int, fold_in: Callable[[sparse.csr_array], np.ndarray]
+    request: Request,
+    x_UF: np.ndarray,
+    items: int,
+    strength: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    fold_in: Callable[[sparse.csr_array], np.ndarray],
 ) -> np.ndarray:
     """A vector for each user of a request: the model's, or what `fold_in` makes of the history that is told."""
     x_BF = vectors_of(request.users, x_UF)
-    told_BI = request.told(items)
+    told_BI = request.told(items, strength)
     if told_BI is not None:
         told = request.is_told()
         x_BF[told] = fold_in(told_BI[told])

@@ -1,5 +1,6 @@
 """What a retriever is asked, and what it answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -21,8 +22,9 @@ class Request:
 
     `users` are dense ids (int32); a number that no user of the training data had stands for somebody unknown. `exclude`
     has columns `user` and `item`: pairs that must not be answered. `items`, where given, are the only ones allowed.
-    `history` has columns `user`, `item`, `weight` (float32), each pair once: what those of its users did, in place of
-    what the model saw of them; a model that does not fold in (see `folds_in`) must not be given one.
+    `history` has columns `user`, `item`, `weight` (float32), each pair once, and where the order is known `newer` (how
+    many of the user's items came later): what those of its users did, in place of what the model saw of them; a model
+    that does not fold in (see `folds_in`) must not be given one.
     """
 
     users: np.ndarray
@@ -46,15 +48,20 @@ class Request:
             pairs["row"], pairs["item"], pl.repeat(1.0, pairs.height, eager=True), rows=len(self.users), columns=items
         )
 
-    def told(self, items: int) -> sparse.csr_array | None:
-        """The histories as a matrix like `barred`, float32; None where there are none."""
+    def told(self, items: int, strength: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> sparse.csr_array | None:
+        """The histories as a matrix like `barred`, float32: `strength` of weight and newer; None where there are none.
+
+        Where the order is not known, all are the newest.
+        """
         if self.history is None:
             return None
         placed = self.history.join(self.user_frame.with_row_index("row"), on="user", how="inner")
         placed = placed.filter(pl.col("item") < items)
-        return sparse_matrix(
-            placed["row"], placed["item"], placed["weight"], rows=len(self.users), columns=items
-        ).astype(np.float32)
+        there = "newer" in placed.columns
+        newer = placed["newer"].to_numpy() if there else np.zeros(placed.height, np.int32)
+        values = pl.Series(strength(placed["weight"].to_numpy(), newer))
+        told = sparse_matrix(placed["row"], placed["item"], values, rows=len(self.users), columns=items)
+        return told.astype(np.float32)
 
     def is_told(self) -> np.ndarray:
         """For each of `users` whether `history` says what they did."""
@@ -75,6 +82,15 @@ class RetrieverRecipe(Protocol):
     def fit(self, data: Dataset) -> Retriever:
         """The fitted model. It sees no event at or after `data.as_of`."""
         ...
+
+
+def fading(newer: np.ndarray, steps: float | None) -> np.ndarray:
+    """2^(-newer / steps) (float32): how much of a history's entry is left after so many newer ones; all without steps.
+
+    >>> fading(np.array([0, 5, 10]), 5).tolist()
+    [1.0, 0.5, 0.25]
+    """
+    return np.ones(len(newer), np.float32) if steps is None else np.exp2(-newer / steps).astype(np.float32)
 
 
 def best(scored: pl.DataFrame, request: Request) -> pl.DataFrame:
