@@ -1,9 +1,9 @@
 """Our ALS: `by_ours.py choose SET_FOLDER FACTORS` or `by_ours.py curve SET_FOLDER RECIPE_JSON`.
 
-`choose` fits with the defaults, but without recency, which the other side has not, and tells the recipe that these came to and the seconds of it all. `curve` tells the
-seconds and NDCG@10 after each iteration, the clock standing while it is judged; it runs from the matrix of users ×
-items. A small fit before compiles. The objective at the end is the one of `by_implicit.py`: ours times what a filled
-cell weighs there, where an empty one weighs one.
+`choose` fits with the defaults, but without recency, which the other side has not, and tells the recipe that these came
+to and the seconds of it all. `curve` tells the seconds and NDCG@10 after each iteration, the clock standing while it is
+judged; it runs from the matrix of users × items. A small fit before compiles. The objective at the end is the one of
+`by_implicit.py`: ours times what a filled cell weighs there, where an empty one weighs one.
 """
 
 import json

@@ -18,8 +18,7 @@ def solve_rows(first, last, starts, column_E, confidence_E, y_CF, gram_F, penalt
 
     A row's system is (unobserved · diag(gram) + penalty + Σ (c - unobserved) y yᵀ) x = Σ c y over its entries. `y_CF`
     has been turned to make its Gram matrix diagonal: a step then costs what the row's own entries cost, and the
-    diagonal is a near perfect preconditioner. At most `steps` steps, fewer where the row has fewer entries (the system
-    is a diagonal and as many rank-one terms). A row without entries becomes zero.
+    diagonal is a near perfect preconditioner. At most `steps` steps; a row without entries becomes zero.
     """
     F = y_CF.shape[1]
     room = max(IN_HAND // F // 4 * 4, 4)
@@ -47,8 +46,9 @@ def solve_rows(first, last, starts, column_E, confidence_E, y_CF, gram_F, penalt
             scale_F[f] = np.float32(1) / max(scale_F[f], np.float32(1e-20))
             direction_F[f] = scale_F[f] * residual_F[f]
             old += residual_F[f] * direction_F[f]
-        for _ in range(min(steps, n + 1)):
-            if not old > np.float32(1e-20):
+        enough = max(old * np.float32(1e-12), np.float32(1e-30))
+        for _ in range(steps):
+            if not old > enough:
                 break
             for f in range(F):
                 product_F[f] = fixed_F[f] * direction_F[f]

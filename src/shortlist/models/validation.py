@@ -104,7 +104,7 @@ def climbed(recipe: Recipe, name: str, values: Sequence[Any], quality: Callable[
 
     def at(place: int) -> float:
         if not 0 <= place < len(values):
-            return -1.0
+            return -np.inf
         if place not in tried:
             tried[place] = quality(recipe.model_copy(update={name: values[place]}))
         return tried[place]
