@@ -102,9 +102,9 @@ def start(
 ) -> np.ndarray:
     """Item vectors (I × F, float32) to start from.
 
-    The singular vectors of the matrix with its entries set to 1 / √(n_u n_i), each times the root of its singular value
-    and of the item's number of pairs, all scaled to a mean squared length of one. Found by random projection and two
-    power iterations. Missing directions, where the matrix has fewer than F, are small random numbers.
+    The singular vectors of the matrix with its entries set to 1 / √(n_u n_i), times the root of an item's number of
+    pairs, every direction scaled to the same small length: found by random projection and two power iterations. Where
+    the matrix has fewer than F directions, the missing ones are random.
     """
     n_U, n_I = (np.maximum(np.diff(m.indptr), 1).astype(np.float32) ** -0.5 for m in (matrix_UI, matrix_IU))
     a_UI = (matrix_UI.indptr, matrix_UI.indices, n_I[matrix_UI.indices], n_U)
@@ -113,15 +113,16 @@ def start(
     basis_IF = random.standard_normal((matrix_UI.shape[1], wide), dtype=np.float32)
     for _ in range(2):
         basis_IF = _orthonormal(_sums(*a_IU, _sums(*a_UI, basis_IF)))
-    _, turned_IF, gram_F = turned(_sums(*a_UI, basis_IF), basis_IF)
-    kept = min(factors, wide)
-    singular_F = np.sqrt(gram_F[:kept])
-    y_IF = random.standard_normal((matrix_UI.shape[1], factors), dtype=np.float32) * np.float32(1e-3)
-    y_IF[:, :kept] += turned_IF[:, :kept] / n_I[:, None] * np.sqrt(singular_F)
-    y_IF /= max(np.sqrt(float(np.einsum("if,if->", y_IF, y_IF, dtype=np.float64)) / max(len(y_IF), 1)), 1e-12)
+    _, turned_IF, _ = turned(_sums(*a_UI, basis_IF), basis_IF)
+    y_IF = random.standard_normal((matrix_UI.shape[1], factors), dtype=np.float32)
+    y_IF[:, :wide] = turned_IF[:, :factors] / n_I[:, None]
+    length_F = np.sqrt(np.einsum("if,if->f", y_IF, y_IF, dtype=np.float64))
+    y_IF *= (START / np.maximum(length_F, 1e-12)).astype(np.float32)
     return y_IF
 
 
+START = 0.1
+"""The length of a direction of the start."""
 OVERSAMPLED = 8
 """Directions that the random projection has beyond those that are kept."""
 
