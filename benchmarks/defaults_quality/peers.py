@@ -1,5 +1,6 @@
 """The peers' tuned best on the sets that defaults are judged on: `rows`, each peer in its own Python."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,16 @@ def rows(names: Iterable[str], folder: Path, out: Path) -> list[dict[str, Any]]:
             found = _peers.run(Path(__file__).parent / f"peers_{script}.py", str(made), str(out), peers=peers)
             for row in found:
                 told[row["set"], row["tool"], row["model"]].append(row)
+    return [_best(tried) for tried in told.values()]
+
+
+def known_rows(names: Iterable[str], out: Path) -> list[dict[str, Any]]:
+    """The same of what stands in `out`; nothing is measured."""
+    told: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for name in names:
+        for line in (out / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            told[row["set"], row["tool"], row["model"]].append(row)
     return [_best(tried) for tried in told.values()]
 
 

@@ -23,8 +23,8 @@ _ALS = {
 _BPR = {
     "learning_rate": [0.01, 0.03, 0.1],
     "regularization": [0.001, 0.01, 0.03, 0.1],
-    "iterations": [50, 100, 200],
-    "factors": [32, 64, 128, 256],
+    "iterations": [100],
+    "factors": [64, 128],
 }
 
 

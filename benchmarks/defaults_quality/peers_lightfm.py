@@ -29,9 +29,9 @@ class _Warp:
 WARP = Contestant(
     _Warp,
     {
-        "epochs": [10, 30, 100],
+        "epochs": [10, 30],
         "l2": [0, 1e-6, 1e-5, 1e-4],
-        "learning_rate": [0.02, 0.05],
+        "learning_rate": [0.05],
         "no_components": [32, 64, 128],
     },
     [{"epochs": 30, "l2": 0, "learning_rate": 0.05, "no_components": 64}],

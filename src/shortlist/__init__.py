@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from shortlist.models.als import ALS
     from shortlist.models.bpr import BPR
     from shortlist.models.covisit import CoVisit
+    from shortlist.models.ease import EASE
+    from shortlist.models.item_knn import ItemKNN
     from shortlist.models.popular import Popular
     from shortlist.models.repurchase import Repurchase
     from shortlist.models.same_attribute import SameAttribute
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALS",
     "BPR",
+    "EASE",
     "CoVisit",
     "ColumnError",
     "ConfigError",
@@ -51,6 +54,7 @@ __all__ = [
     "Features",
     "Findings",
     "FittedPipeline",
+    "ItemKNN",
     "LambdaMART",
     "MissingExtraError",
     "Pipeline",
@@ -83,6 +87,8 @@ __all__ = [
 _HOMES = {
     "ALS": "models.als",
     "BPR": "models.bpr",
+    "EASE": "models.ease",
+    "ItemKNN": "models.item_knn",
     "CoVisit": "models.covisit",
     "Dataset": "dataset.dataset",
     "Engine": "tables.engine",

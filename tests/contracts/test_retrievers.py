@@ -16,6 +16,8 @@ from shortlist.models import KINDS, AnyRetriever, source_names
 from shortlist.models.als import ALS
 from shortlist.models.bpr import BPR
 from shortlist.models.covisit import CoVisit
+from shortlist.models.ease import EASE
+from shortlist.models.item_knn import ItemKNN
 from shortlist.models.popular import Popular
 from shortlist.models.repurchase import Repurchase
 from shortlist.models.retrieval import Request
@@ -32,12 +34,23 @@ RECIPES: dict[str, Any] = {
     "covisit forward": CoVisit(window="3d", direction="forward", decay=None),
     "same_attribute": SameAttribute(column="type"),
     "user_knn": UserKNN(),
+    "item_knn": ItemKNN(),
+    "item_knn bm25": ItemKNN(neighbours=5, weighting="bm25", shrinkage=2.0, recency=3.0),
+    "ease": EASE(),
+    "ease of neighbours": EASE(limit=5, support=6, regularization=5.0),
     "als": ALS(factors=8),
     "als linear": ALS(factors=40, confidence="linear", frequency=0, unobserved=0.1, regularization=1.0),
     "bpr": BPR(factors=8, iterations=5),
 }
 ANSWERS_STRANGERS = {"popular", "popular of an age"}
-COLLABORATIVE = {"covisit": CoVisit(window="60d"), "user_knn": UserKNN(), "als": ALS(factors=8), "bpr": BPR(factors=8)}
+COLLABORATIVE = {
+    "covisit": CoVisit(window="60d"),
+    "user_knn": UserKNN(),
+    "item_knn": ItemKNN(),
+    "ease": EASE(),
+    "als": ALS(factors=8),
+    "bpr": BPR(factors=8),
+}
 
 USERS, ITEMS = 30, 24
 STRANGER = USERS + 1

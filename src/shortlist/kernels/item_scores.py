@@ -73,33 +73,34 @@ def best_by_dense(
     """Admits to the buffers of queries `start` to `end` what a block of columns of a dense W may have for the best.
 
     `w_IB` are the `COLUMNS` columns from item `first` on, those beyond the last item of any value; `at_Q` is where in
-    `barred_N` the block's items begin, and moves on. Every item that is open is answered, whatever its score.
+    `barred_N` the block's items begin, and moves on. `at_Q` and the buffers are of these queries alone.
     """
     sum_B = np.empty(COLUMNS, np.float32)
     no_error_B = np.zeros(COLUMNS, np.float32)
-    for q in range(start, end):
+    for n in range(end - start):
+        q = start + n
         add_rows(item_H, weight_H, np.int64(of_query[q]), np.int64(of_query[q + 1]), w_IB, sum_B)
-        at, last = at_Q[q], of_barred[q + 1]
+        at, last = at_Q[n], of_barred[q + 1]
         while at < last and barred_N[at] < first + COLUMNS:
-            sum_B[barred_N[at] - first] = -np.inf
+            sum_B[barred_N[at] - first] = 0
             at += 1
-        at_Q[q] = at
-        count, least = count_Q[q], least_Q[q]
+        at_Q[n] = at
+        count, least = count_Q[n], least_Q[n]
         worst = score_of(least) if least > LOWEST else np.float32(-np.inf)
         bits = above(sum_B, no_error_B, 0, np.float32(0), worst)
         while bits:
-            j = first + lowest_bit(bits)
+            b = lowest_bit(bits)
             bits &= bits - np.uint64(1)
-            if j < len(open_I) and open_I[j]:
-                count, least, worst = _admitted(key_QC[q], count, least, worst, sum_B[j - first], j, k)
-        count_Q[q], least_Q[q] = count, least
+            if sum_B[b] != 0 and first + b < len(open_I) and open_I[first + b]:
+                count, least, worst = _admitted(key_QC[n], count, least, worst, sum_B[b], first + b, k)
+        count_Q[n], least_Q[n] = count, least
 
 
 @compiled
 def write_best(key_QC, count_Q, start, end, best_QK, score_QK):
     """Writes what the buffers of queries `start` to `end` hold, best first."""
-    for q in range(start, end):
-        _write(key_QC[q], count_Q[q], best_QK.shape[1], best_QK[q], score_QK[q])
+    for n in range(end - start):
+        _write(key_QC[n], count_Q[n], best_QK.shape[1], best_QK[start + n], score_QK[start + n])
 
 
 @compiled

@@ -82,16 +82,16 @@ def most_alike(
 
 @compiled
 def together(of_user, item_E, of_item, user_E, place_E, voice_U, start, end, product_II):
-    """Writes the rows `start` to `end` of XᵀSX, from the diagonal on, into a dense matrix.
+    """Writes the rows `start` to `end` of XᵀSX up to the diagonal into a dense matrix.
 
     `place_E` says for each entry of X by items where the same entry stands in X by users.
     """
     sum_I = np.zeros(product_II.shape[1], np.float64)
     for i in range(start, end):
-        sum_I[i:] = 0
+        sum_I[: i + 1] = 0
         for e in range(of_item[i], of_item[i + 1]):
             u = user_E[e]
             voice = voice_U[u]
-            for f in range(place_E[e], of_user[u + 1]):
+            for f in range(of_user[u], place_E[e] + 1):
                 sum_I[np.uint32(item_E[f])] += voice
-        product_II[i, i:] = sum_I[i:]
+        product_II[i, : i + 1] = sum_I[: i + 1]

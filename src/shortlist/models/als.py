@@ -114,7 +114,7 @@ class FittedALS:
         """What the entries of a history say (float32): their confidence, less the more items came later."""
         recency = self.recipe.recency
         confidence = np.asarray(_confidence(self.recipe, weights) / self.mean_confidence, dtype=np.float32)
-        strong: np.ndarray = confidence * fading(newer, None if recency is None else float(recency))
+        strong: np.ndarray = confidence * fading(newer, recency)
         return strong
 
     def fold_in(self, strong_BI: sparse.csr_array) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -84,13 +84,17 @@ class RetrieverRecipe(Protocol):
         ...
 
 
-def fading(newer: np.ndarray, steps: float | None) -> np.ndarray:
+Steps: TypeAlias = float | Literal["auto"] | None
+"""Items after which what came before counts half: none, or a number once it is settled."""
+
+
+def fading(newer: np.ndarray, steps: Steps) -> np.ndarray:
     """2^(-newer / steps) (float32): how much of a history's entry is left after so many newer ones; all without steps.
 
     >>> fading(np.array([0, 5, 10]), 5).tolist()
     [1.0, 0.5, 0.25]
     """
-    return np.ones(len(newer), np.float32) if steps is None else np.exp2(-newer / steps).astype(np.float32)
+    return np.ones(len(newer), np.float32) if steps is None else np.exp2(-newer / float(steps)).astype(np.float32)
 
 
 def best(scored: pl.DataFrame, request: Request) -> pl.DataFrame:

@@ -1,0 +1,65 @@
+"""Claim defaults-quality: NDCG@10 of our defaults against our tuned best and the peers' tuned best, on six sets.
+
+    python benchmarks/defaults-quality.py [--measured]
+
+The sets and the measure: `defaults_quality/sets.py`. The peers (implicit, RecTools, LensKit, LightFM's fork) have the
+best settings of a search on the test set itself, which takes hours; what was measured stands in the cache folder
+(SHORTLIST_CACHE) and is not measured again, and with `--measured` nothing else is. Ours (`defaults_quality/by_ours.py`)
+are `EASE()`, `ItemKNN()`, `ALS()` as they come.
+
+worst_to_own_tuned: the lowest, over sets and models, of a model's default to its own best settings on the test set.
+worst_to_best_peer: the lowest, over sets, of the default of the model that comes first on what was left out of the
+training events, to the best peer.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import _result
+from defaults_quality import peers, sets
+
+HERE = Path(__file__).parent
+NAMES = (
+    "ml-100k",
+    "amazon-video_sasrec",
+    "amazon-beauty_s3rec",
+    "av_challenges",
+    "lastfm_lightgcn",
+    "citeulike-a",
+)
+
+
+def main(*, measured: bool) -> None:
+    """Measure all sets and write the result."""
+    cache = Path(os.environ.get("SHORTLIST_CACHE", tempfile.gettempdir()))
+    known = cache / "peers_quality"
+    theirs = peers.known_rows(NAMES, known) if measured else peers.rows(NAMES, cache / "shortlist-sets", known)
+    rows: list[dict[str, Any]] = list(theirs)
+    own, against = [], []
+    for name in NAMES:
+        ours = _ours(sets.write(name, sets.shared_data(), cache / "shortlist-sets"))
+        chosen = max(ours, key=lambda row: row["left_out_of_training"])
+        best = max(row["ndcg@10"] for row in theirs if row["set"] == name and "ndcg@10" in row)
+        own += [row["ndcg@10"] / row["tuned"] for row in ours]
+        against.append(chosen["ndcg@10"] / best)
+        rows += [row | {"to_best_peer": row["ndcg@10"] / best, "chosen": row is chosen} for row in ours]
+        print(name, chosen["model"], own[-len(ours) :], against[-1], file=sys.stderr, flush=True)
+    _result.write("defaults-quality", {"worst_to_own_tuned": min(own), "worst_to_best_peer": min(against)}, rows)
+
+
+def _ours(folder: Path) -> list[dict[str, Any]]:
+    command = [sys.executable, "-W", "ignore", str(HERE / "defaults_quality/by_ours.py"), str(folder)]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {"PYTHONPATH": str(HERE)}
+    )
+    told: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+if __name__ == "__main__":
+    main(measured="--measured" in sys.argv[1:])
