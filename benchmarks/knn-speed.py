@@ -1,0 +1,69 @@
+"""Claim knn-speed: nearest neighbours of items, fit and lists of 20 for all users, ours against implicit's.
+
+    python benchmarks/knn-speed.py [REPEATS]
+
+Cosine and BM25 with 20 and 100 neighbours, the same definitions; both run in turn, each in a process of its own, two
+threads. The figure is the worst, over sets, models and neighbours, of the median ratio; `equal_items` the share of
+places of all lists that hold the same item (where scores tie the two may differ).
+
+The limit: Σ_u n_u² additions, a nanosecond each, over two cores.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import _peers
+import _result
+from als_speed import world
+from defaults_quality import sets
+
+HERE = Path(__file__).parent
+SETS = ("ml-100k", "amazon-beauty_s3rec", "av_challenges", "citeulike-a")
+NEIGHBOURS = ("20", "100")
+COUNT = "20"
+
+
+def main(repeats: int) -> None:
+    """Measure all sets and write the result."""
+    cache = Path(os.environ.get("SHORTLIST_CACHE", tempfile.gettempdir()))
+    folders = {name: sets.write(name, sets.shared_data(), cache / "shortlist-sets") for name in SETS}
+    folders["world of a million"] = world.write(cache / "shortlist-sets/world-1m", 6_000, 3_500, 1_000_000, 5_000)
+    rows: list[dict[str, Any]] = []
+    for name, folder in folders.items():
+        told: dict[str, list[Any]] = {"ours": [], "implicit": []}
+        arguments = (str(folder), COUNT, str(cache / "shortlist-sets" / folder.name / "implicit"), *NEIGHBOURS)
+        for _ in range(repeats):
+            script = HERE / "knn_speed/by_implicit.py"
+            told["implicit"].append(_peers.run(script, *arguments, peers="peers-implicit")["rows"])
+            told["ours"].append(_ours(*arguments)["rows"])
+        for place, row in enumerate(told["ours"][0]):
+            ours, theirs = ([_total(run[place]) for run in told[library]] for library in ("ours", "implicit"))
+            ratio = statistics.median(o / t for o, t in zip(ours, theirs, strict=True))
+            rows.append(
+                row
+                | {"set": name, "ratio": ratio, "ours_s": statistics.median(ours)}
+                | {"implicit_s": statistics.median(theirs), "implicit_ndcg": told["implicit"][0][place]["ndcg@10"]}
+            )
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    _result.write("knn-speed", {"ratio_to_implicit": max(row["ratio"] for row in rows)}, rows)
+
+
+def _ours(*arguments: str) -> Any:
+    command = [sys.executable, "-W", "ignore", str(HERE / "knn_speed/by_ours.py"), *arguments]
+    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _total(row: dict[str, Any]) -> float:
+    return float(row["fit_seconds"] + row["recommend_seconds"])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
