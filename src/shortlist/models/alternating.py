@@ -103,7 +103,7 @@ def start(
     """Item vectors (I × F, float32) to start from.
 
     The singular vectors of the matrix with its entries set to 1 / √(n_u n_i), times the root of an item's number of
-    pairs, every direction scaled to the same small length: found by random projection and two power iterations. Where
+    pairs, every direction scaled to the same small length: found by random projection and one power iteration. Where
     the matrix has fewer than F directions, the missing ones are random.
     """
     n_U, n_I = (np.maximum(np.diff(m.indptr), 1).astype(np.float32) ** -0.5 for m in (matrix_UI, matrix_IU))
@@ -111,8 +111,7 @@ def start(
     a_IU = (matrix_IU.indptr, matrix_IU.indices, n_U[matrix_IU.indices], n_I)
     wide = min(factors + OVERSAMPLED, *matrix_UI.shape)
     basis_IF = random.standard_normal((matrix_UI.shape[1], wide), dtype=np.float32)
-    for _ in range(2):
-        basis_IF = _orthonormal(_sums(*a_IU, _sums(*a_UI, basis_IF)))
+    basis_IF = _orthonormal(_sums(*a_IU, _sums(*a_UI, basis_IF)))
     _, turned_IF, _ = turned(_sums(*a_UI, basis_IF), basis_IF)
     y_IF = random.standard_normal((matrix_UI.shape[1], factors), dtype=np.float32)
     y_IF[:, :wide] = turned_IF[:, :factors] / n_I[:, None]
