@@ -33,6 +33,19 @@ def write(claim: str, figures: dict[str, float], rows: list[dict[str, Any]]) -> 
     print(json.dumps(figures, indent=1))
 
 
+def row(data: str, model: str, version: str, metric: str, value: float, **more: Any) -> dict[str, Any]:
+    """A row of a result in the one form; `split`, `low`, `high` and whatever else explains it may come on top."""
+    ours = version.startswith("shortlist")
+    return (
+        {"data": data, "split": "", "model": model, "ours": ours, "version": version, "seed": 0}
+        | more
+        | {
+            "metric": metric,
+            "value": value,
+        }
+    )
+
+
 def _commit() -> str:
     told = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return told.stdout.strip() or "unknown"

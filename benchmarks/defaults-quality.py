@@ -39,7 +39,7 @@ def main(*, measured: bool) -> None:
     cache = Path(os.environ.get("SHORTLIST_CACHE", tempfile.gettempdir()))
     known = cache / "peers_quality"
     theirs = peers.known_rows(NAMES, known) if measured else peers.rows(NAMES, cache / "shortlist-sets", known)
-    rows: list[dict[str, Any]] = list(theirs)
+    rows = [row for found in theirs for row in _rows(found)]
     own, against = [], []
     for name in NAMES:
         ours = _ours(sets.write(name, sets.shared_data(), cache / "shortlist-sets"))
@@ -47,9 +47,31 @@ def main(*, measured: bool) -> None:
         best = max(row["ndcg@10"] for row in theirs if row["set"] == name and "ndcg@10" in row)
         own += [row["ndcg@10"] / row["tuned"] for row in ours]
         against.append(chosen["ndcg@10"] / best)
-        rows += [row | {"to_best_peer": row["ndcg@10"] / best, "chosen": row is chosen} for row in ours]
+        for row in ours:
+            rows += _rows(row | {"to_best_peer": row["ndcg@10"] / best, "chosen": row is chosen})
         print(name, chosen["model"], own[-len(ours) :], against[-1], file=sys.stderr, flush=True)
     _result.write("defaults-quality", {"worst_to_own_tuned": min(own), "worst_to_best_peer": min(against)}, rows)
+
+
+def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was measured of a model with one set of settings; of ours, the best settings of the test set too."""
+    version = found.get("version", f"shortlist {_result.version()}")
+    if "ndcg@10" not in found:
+        return []
+    error = 1.96 * found["standard_error"]
+    value, kind = found["ndcg@10"], "defaults" if "tuned" in found else "tuned"
+    keys = ("settings", "users", "fit_seconds", "recommend_seconds", "tried", "to_best_peer", "chosen")
+    told = {key: found[key] for key in (*keys, "left_out_of_training") if key in found}
+    model = f"{found['tool']} {found['model']}"
+    rows = [
+        _result.row(
+            found["set"], f"{model}, {kind}", version, "ndcg@10", value, low=value - error, high=value + error, **told
+        )
+    ]
+    if "tuned" in found:
+        best = {"settings": found["tuned_settings"], "default_to_tuned": value / found["tuned"]}
+        rows.append(_result.row(found["set"], f"{model}, tuned", version, "ndcg@10", found["tuned"], **best))
+    return rows
 
 
 def _ours(folder: Path) -> list[dict[str, Any]]:

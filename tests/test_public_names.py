@@ -13,7 +13,7 @@ NAMES = {
     *("Dataset", "Engine", "Split", "by_time", "last_n", "by_user", "by_item", "at_random"),
     *("k_fold", "rolling", "Tree", "check", "Findings"),
     *("Popular", "Repurchase", "CoVisit", "SameAttribute", "UserKNN", "LambdaMART", "Features"),
-    *("ItemKNN", "EASE", "ALS", "BPR"),
+    *("ItemKNN", "EASE", "GraphFilter", "ALS", "BPR"),
     *("Pipeline", "FittedPipeline", "load", "evaluate", "evaluate_predictions", "anatomy", "baselines", "slices"),
     "report",
     *("ShortlistError", "ConfigError", "DataError", "ColumnError", "RejectsError"),

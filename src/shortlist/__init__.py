@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shortlist.models.bpr import BPR
     from shortlist.models.covisit import CoVisit
     from shortlist.models.ease import EASE
+    from shortlist.models.graph_filter import GraphFilter
     from shortlist.models.item_knn import ItemKNN
     from shortlist.models.popular import Popular
     from shortlist.models.repurchase import Repurchase
@@ -54,6 +55,7 @@ __all__ = [
     "Features",
     "Findings",
     "FittedPipeline",
+    "GraphFilter",
     "ItemKNN",
     "LambdaMART",
     "MissingExtraError",
@@ -88,6 +90,7 @@ _HOMES = {
     "ALS": "models.als",
     "BPR": "models.bpr",
     "EASE": "models.ease",
+    "GraphFilter": "models.graph_filter",
     "ItemKNN": "models.item_knn",
     "CoVisit": "models.covisit",
     "Dataset": "dataset.dataset",

@@ -17,6 +17,7 @@ from shortlist.models.als import ALS
 from shortlist.models.bpr import BPR
 from shortlist.models.covisit import CoVisit
 from shortlist.models.ease import EASE
+from shortlist.models.graph_filter import GraphFilter
 from shortlist.models.item_knn import ItemKNN
 from shortlist.models.popular import Popular
 from shortlist.models.repurchase import Repurchase
@@ -38,6 +39,8 @@ RECIPES: dict[str, Any] = {
     "item_knn bm25": ItemKNN(neighbours=5, weighting="bm25", shrinkage=2.0, recency=3.0),
     "ease": EASE(),
     "ease of neighbours": EASE(limit=5, support=6, regularization=5.0),
+    "graph_filter": GraphFilter(),
+    "graph_filter of neighbours": GraphFilter(limit=5, neighbours=6, power=0.7),
     "als": ALS(factors=8),
     "als linear": ALS(factors=40, confidence="linear", frequency=0, unobserved=0.1, regularization=1.0),
     "bpr": BPR(factors=8, iterations=5),
@@ -48,6 +51,7 @@ COLLABORATIVE = {
     "user_knn": UserKNN(),
     "item_knn": ItemKNN(),
     "ease": EASE(),
+    "graph_filter": GraphFilter(),
     "als": ALS(factors=8),
     "bpr": BPR(factors=8),
 }

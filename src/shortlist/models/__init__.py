@@ -9,6 +9,7 @@ from shortlist.models.als import ALS, FittedALS
 from shortlist.models.bpr import BPR, FittedBPR
 from shortlist.models.covisit import CoVisit, FittedCoVisit
 from shortlist.models.ease import EASE, FittedEASE
+from shortlist.models.graph_filter import FittedGraphFilter, GraphFilter
 from shortlist.models.item_knn import FittedItemKNN, ItemKNN
 from shortlist.models.popular import FittedPopular, Popular
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
@@ -16,15 +17,15 @@ from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
 from shortlist.models.user_knn import FittedUserKNN, UserKNN
 
 AnyRetriever = Annotated[
-    Popular | Repurchase | CoVisit | SameAttribute | UserKNN | ItemKNN | EASE | ALS | BPR, Field(discriminator="kind")
+    Popular | Repurchase | CoVisit | SameAttribute | UserKNN | ItemKNN | EASE | GraphFilter | ALS | BPR, Field(discriminator="kind")
 ]
 
 KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        *(Popular, Repurchase, CoVisit, SameAttribute, UserKNN, ItemKNN, EASE, ALS, BPR),
+        *(Popular, Repurchase, CoVisit, SameAttribute, UserKNN, ItemKNN, EASE, GraphFilter, ALS, BPR),
         *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
-        *(FittedItemKNN, FittedEASE, FittedALS, FittedBPR),
+        *(FittedItemKNN, FittedEASE, FittedGraphFilter, FittedALS, FittedBPR),
     )
 }
 """Every recipe and fitted model of this room, for the store."""
