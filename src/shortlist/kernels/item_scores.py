@@ -3,7 +3,8 @@
 A score is the sum in the order of the history, whatever else is asked with it. Ties go to the smaller item. Histories
 (`of_query`, `item_H`, `weight_H`) and barred items (`of_barred`, `barred_N`) are rows of CSR matrices, ascending.
 
-Shapes: Q queries, I items, H entries of the histories, W entries of a sparse W, B items of a block, K answers.
+Shapes: Q queries, I items, H entries of the histories, W entries of a sparse W, C columns of a dense one, B items of a
+block, K answers.
 """
 
 import numpy as np
@@ -68,18 +69,34 @@ def best_by_sparse(
 
 @compiled
 def best_by_dense(
-    of_query, item_H, weight_H, w_IB, first, of_barred, barred_N, at_Q, open_I, start, end, key_QC, count_Q, least_Q, k
+    of_query,
+    item_H,
+    weight_H,
+    w_IC,
+    column,
+    first,
+    of_barred,
+    barred_N,
+    at_Q,
+    open_I,
+    start,
+    end,
+    key_QC,
+    count_Q,
+    least_Q,
+    k,
 ):
     """Admits to the buffers of queries `start` to `end` what a block of columns of a dense W may have for the best.
 
-    `w_IB` are the `COLUMNS` columns from item `first` on, those beyond the last item of any value; `at_Q` is where in
-    `barred_N` the block's items begin, and moves on. `at_Q` and the buffers are of these queries alone.
+    The block are the `COLUMNS` columns of `w_IC` from `column` on, of the items from `first` on; those beyond the last
+    item may hold anything. `at_Q` is where in `barred_N` the block's items begin, and moves on. `at_Q` and the buffers
+    are of these queries alone.
     """
     sum_B = np.empty(COLUMNS, np.float32)
     no_error_B = np.zeros(COLUMNS, np.float32)
     for n in range(end - start):
         q = start + n
-        add_rows(item_H, weight_H, np.int64(of_query[q]), np.int64(of_query[q + 1]), w_IB, sum_B)
+        add_rows(item_H, weight_H, np.int64(of_query[q]), np.int64(of_query[q + 1]), w_IC, column, sum_B)
         at, last = at_Q[n], of_barred[q + 1]
         while at < last and barred_N[at] < first + COLUMNS:
             sum_B[barred_N[at] - first] = 0

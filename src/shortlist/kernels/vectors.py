@@ -56,23 +56,26 @@ def lowest_bit(_: Any, bits: Any) -> Any:
 
 
 @_instruction
-def add_rows(_: Any, of_row: Any, weight_H: Any, first: Any, end: Any, row_RB: Any, sum_B: Any) -> Any:
-    """Writes Σ_h weight_H[h] · row_RB[of_row[h]] for h from `first` to before `end`, in this order; B is 64."""
+def add_rows(_: Any, of_row: Any, weight_H: Any, first: Any, end: Any, row_RC: Any, column: Any, sum_B: Any) -> Any:
+    """Writes Σ_h weight_H[h] · row_RC[of_row[h], column:column + 64], h from `first` to before `end`, in this order."""
 
     def generated(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        of, weights, rows, sums = (_array(context, builder, signature, given, n) for n in (0, 1, 4, 5))
+        of, weights, rows, sums = (_array(context, builder, signature, given, n) for n in (0, 1, 4, 6))
         kind = ir.VectorType(_FLOAT, 64)
-        length = builder.udiv(_unpacked(builder, rows.strides, 2)[0], _LONG(4))
+        columns = _unpacked(builder, rows.shape, 2)[1]
         total = _variable(builder, kind(None))
         with _stretch(builder, given[2], given[3], _LONG(1)) as (h, _step):
-            row = builder.mul(builder.zext(_loaded(builder, of.data, h, _WHOLE), _LONG), length)
+            row = builder.mul(builder.zext(_loaded(builder, of.data, h, _WHOLE), _LONG), columns)
             weight = _everywhere(builder, _loaded(builder, weights.data, h, _FLOAT), 64)
-            more = builder.fmul(_loaded(builder, rows.data, row, kind), weight, flags=("contract",))
+            more = builder.fmul(
+                _loaded(builder, rows.data, builder.add(row, given[5]), kind), weight, flags=("contract",)
+            )
             builder.store(builder.fadd(builder.load(total), more, flags=("contract",)), total)
         builder.store(builder.load(total), _place(builder, sums.data, _LONG(0), kind), align=4)
         return context.get_dummy_value()
 
-    return types.none(of_row, weight_H, types.intp, types.intp, row_RB, sum_B), generated
+    intp = types.intp
+    return types.none(of_row, weight_H, intp, intp, row_RC, intp, sum_B), generated
 
 
 @_instruction

@@ -17,7 +17,8 @@ from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
 from shortlist.models.user_knn import FittedUserKNN, UserKNN
 
 AnyRetriever = Annotated[
-    Popular | Repurchase | CoVisit | SameAttribute | UserKNN | ItemKNN | EASE | GraphFilter | ALS | BPR, Field(discriminator="kind")
+    Popular | Repurchase | CoVisit | SameAttribute | UserKNN | ItemKNN | EASE | GraphFilter | ALS | BPR,
+    Field(discriminator="kind"),
 ]
 
 KINDS: dict[str, type] = {

@@ -143,17 +143,12 @@ def chosen(
 
 def _rows(matrix_UI: sparse.csr_array, users: np.ndarray) -> sparse.csr_array:
     """The rows of `users`; an empty one for -1."""
-    known = users >= 0
-    counts = np.where(known, np.diff(matrix_UI.indptr)[users], 0) if matrix_UI.shape[0] else np.zeros(len(users), int)
+    counts = np.append(np.diff(matrix_UI.indptr), 0)[users]
     starts = np.concatenate([[0], np.cumsum(counts)])
-    places = (
-        np.repeat(matrix_UI.indptr[:-1][users] if matrix_UI.shape[0] else counts, counts)
-        + np.arange(starts[-1])
-        - np.repeat(starts[:-1], counts)
-    )
-    return sparse.csr_array(
-        (matrix_UI.data[places], matrix_UI.indices[places], starts), shape=(len(users), matrix_UI.shape[1])
-    )
+    moved = np.append(matrix_UI.indptr[:-1], 0)[users] - starts[:-1]
+    places = np.arange(starts[-1]) + np.repeat(moved, counts)
+    entries = (matrix_UI.data[places], matrix_UI.indices[places], starts)
+    return sparse.csr_array(entries, shape=(len(users), matrix_UI.shape[1]))
 
 
 def _of_popular(held: Validation, items: int) -> Validation:
@@ -193,9 +188,9 @@ def _by_dense(history: Any, barred: Any, w_II: Any, open_I: Any, start: int, end
     copied = history[0][end] - history[0][start] > _WORTH_A_COPY * items
     block_IB = np.zeros((items, COLUMNS), np.float32)
     for first, beyond in blocks(items, COLUMNS):
-        w_IB = w_II[:, first:beyond]
+        w_IC, column = w_II, first
         if copied or beyond - first < COLUMNS:
-            block_IB[:, : beyond - first] = w_IB
-            w_IB = block_IB
-        best_by_dense(*history, w_IB, first, *barred, at_Q, open_I, start, end, *buffers, least_Q, k)
+            block_IB[:, : beyond - first] = w_II[:, first:beyond]
+            w_IC, column = block_IB, 0
+        best_by_dense(*history, w_IC, column, first, *barred, at_Q, open_I, start, end, *buffers, least_Q, k)
     write_best(*buffers, start, end, best, score)
