@@ -9,6 +9,8 @@ defaults are and climbs one setting after the other, twice, on the test set.
 import json
 import sys
 import time
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,9 @@ import polars as pl
 
 from defaults_quality.sets import Cut, K, read
 from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.views import interactions
 from shortlist.models import als, ease, item_knn, item_to_item
+from shortlist.models.item_to_item import histories
 from shortlist.models.validation import climbed
 from shortlist.pipeline import Pipeline
 
@@ -74,10 +78,24 @@ def measured(cut: Cut) -> list[dict[str, Any]]:
 
 def _tuned(cut: Cut, data: Dataset, recipe: Any, options: dict[str, Any], start: float) -> tuple[Any, float]:
     known = {recipe: start}
+    seen_UI = interactions(data)
+
+    @cache
+    def fitted(tried: Any) -> Any:
+        return Pipeline(retrievers=(tried,), filter_seen=True).fit(data)
+
+    def of(tried: Any) -> Any:
+        """The pipeline of a recipe; where only histories know the recency, it is fitted once for all of them."""
+        if isinstance(tried, als.ALS):
+            return fitted(tried)
+        pipeline = fitted(tried.model_copy(update={"recency": None}))
+        model = pipeline.retrievers[tried.kind]
+        said = histories(data, seen_UI, tried.recency)
+        return replace(pipeline, retrievers={tried.kind: replace(model, recipe=tried, histories=said)})
 
     def quality(tried: Any) -> float:
         if tried not in known:
-            known[tried] = cut.ndcg(_lists(Pipeline(retrievers=(tried,), filter_seen=True).fit(data), cut.users)).mean()
+            known[tried] = cut.ndcg(_lists(of(tried), cut.users)).mean()
         return known[tried]
 
     for _ in range(2):

@@ -48,7 +48,7 @@ class ALS(Config):
     """Recipe for factors by weighted alternating least squares."""
 
     kind: Literal["als"] = "als"
-    factors: PositiveInt = 64
+    factors: PositiveInt = 128
     """Length of a vector."""
     iterations: PositiveInt = 6
     """Rounds over users and items."""

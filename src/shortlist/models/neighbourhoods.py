@@ -7,6 +7,8 @@ Cost: Σ_u n_u² additions for users of n_u items. Memory: what is kept, and som
 Shapes: U users, I items.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 
@@ -42,8 +44,9 @@ def most_alike(
 
     # What a row costs beside its additions is to look through the sums.
     total_I = np.cumsum(cost_I[order_I] + items // 8 + 1)
-    ends = np.searchsorted(total_I, np.linspace(0, total_I[-1], _PARTS * cores() + 1)) if items else np.zeros(1, int)
-    spread(rows, [(a, b) for a, b in zip(ends[:-1], np.append(ends[1:-1], items), strict=True) if a < b])
+    shares = np.arange(1, _PARTS * cores()) * (int(total_I[-1]) / (_PARTS * cores()) if items else 0.0)
+    ends = np.unique([0, *np.searchsorted(total_I, shares), items]).tolist()
+    spread(rows, pairwise(ends))
     place_I = np.argsort(order_I, kind="stable")
     counts = count_I[place_I]
     starts = np.concatenate([[0], np.cumsum(counts)])
