@@ -4,11 +4,12 @@
 
 Sets: amazon-video_sasrec, ml-100k, complete_journey (`defaults_quality/sets.py`), and a made-up world of ten million
 events (`als_speed/world.py`). On the first two both sides have their best settings of a search on the test set itself
-(`SETTINGS`, `OURS`; implicit's found by `defaults_quality/peers_implicit.py`). On the others implicit has the best of
-a few on the test set (`TRIED` at 64 factors for complete_journey); ours those that its defaults choose without a look at the test set, whose seconds
-stand in the rows. Both run in turn, each in a process of its own, 15 iterations; the target is 99 % of the higher of
-the two last NDCG@10, that of the first repeat. Who never comes there is given the seconds of all iterations, and the
-row says so. BLAS has one thread for implicit, as it asks for. Recency is left out: the other side has none.
+(`SETTINGS`, `OURS`; implicit's found by `defaults_quality/peers_implicit.py`). On the others implicit has the best of a
+few on the test set (`TRIED` at 64 factors for complete_journey), ours those that its defaults choose without a look at
+the test set, whose seconds stand in the rows. Both run in turn, each in a process of its own, 15 iterations; the target
+is 99 % of the higher of the two last NDCG@10, that of the first repeat. Who never comes there is given the seconds of
+all iterations, and the row says so. BLAS has one thread for implicit, as it asks for. Recency is left out: the other
+side has none.
 """
 
 import json
