@@ -55,7 +55,7 @@ class EASE(Config):
     """How much its ranks count where those of several retrievers are fused."""
 
     def fit(self, data: Dataset) -> "FittedEASE":
-        """Solve. Settings that are auto are searched first: at most six fits on at most 4,000 items.
+        """Solve. Settings that are auto are searched first: at most eight fits on at most 4,000 items.
 
         Users without events, and unknown users, get nothing.
         """

@@ -52,7 +52,7 @@ class GraphFilter(Config):
     """How much its ranks count where those of several retrievers are fused."""
 
     def fit(self, data: Dataset) -> "FittedGraphFilter":
-        """Multiply. Settings that are auto are searched first, at most seven times on at most 4,000 items.
+        """Multiply. Settings that are auto are searched first, with at most ten filters of at most 4,000 items.
 
         Users without events, and unknown users, get nothing.
         """

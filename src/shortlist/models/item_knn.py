@@ -39,7 +39,7 @@ class ItemKNN(Config):
     """Recipe for the items most like those that a user met."""
 
     kind: Literal["item_knn"] = "item_knn"
-    neighbours: PositiveInt = 200
+    neighbours: PositiveInt = 500
     """Others kept for each item."""
     weighting: Literal["cosine", "tfidf", "bm25", "auto"] = "auto"
     """How users and items are weighed; auto: the best, held out."""

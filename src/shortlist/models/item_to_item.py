@@ -114,7 +114,8 @@ def chosen(
     """The recipe with the values of its settings that are "auto" which rank best what is held out of `data`.
 
     `options` are their ordered values, `middle` where the search starts, and all there is where nothing can be held
-    out. `fitted` makes W of a matrix of ones. `recency` is searched before the others and once more after them.
+    out. `fitted` makes W of a matrix of ones. Every setting is searched twice, as what is best of one hangs on
+    the others.
     """
     unsettled = [name for name in options if getattr(recipe, name) == "auto"]
     recipe = recipe.model_copy(update={name: middle[name] for name in unsettled})
@@ -135,7 +136,7 @@ def chosen(
         h_QI = sparse.csr_array((said, history.indices, history.indptr), shape=history.shape)
         return held.ndcg(lists(h_QI, w_II, 10, barred_BI=history)[0])
 
-    for name in (*unsettled, "recency") if "recency" in unsettled else unsettled:
+    for name in 2 * unsettled:
         if name != "recency" or held.ordered:
             recipe = climbed(recipe, name, options[name], quality)
     return recipe
