@@ -7,6 +7,8 @@ from scipy import sparse
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import interactions, moments, newer
+from shortlist.models.item_knn import ItemKNN
+from shortlist.models.retrieval import Request
 from shortlist.models.validation import climbed, hold_out
 from shortlist.tables import samples
 
@@ -69,6 +71,15 @@ def test_ndcg_is_what_its_definition_says() -> None:
         gained = sum(1 / np.log2(place + 2) for place, item in enumerate(row) if item in true)
         total += gained / sum(1 / np.log2(place + 2) for place in range(min(10, len(true))))
     assert np.isclose(held.ndcg(lists), total / len(lists))
+
+
+def test_questions_that_nothing_answers_are_worth_nothing() -> None:
+    # Nobody shares an item, so that what is held out is among no popular items.
+    users = 5_000
+    events = pl.DataFrame({"user_id": np.repeat(np.arange(users), 2), "item_id": np.arange(2 * users)})
+    fitted = ItemKNN().fit(Dataset.read(events))
+    found = fitted.retrieve(Request(np.arange(3, dtype=np.int32), 5))
+    assert found.select("user", "item").rows() == [(0, 0), (0, 1), (1, 2), (1, 3), (2, 4), (2, 5)]
 
 
 def test_within_keeps_whole_users_and_the_questions() -> None:

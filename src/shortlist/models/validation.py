@@ -53,7 +53,9 @@ class Validation:
         return replace(self, train_UI=self.train_UI[kept])
 
     def ndcg(self, lists_QK: np.ndarray) -> float:
-        """NDCG@10 of a list of items for each question, best first, -1 for no item."""
+        """NDCG@10 of a list of items for each question, best first, -1 for no item; 0 where nothing is true."""
+        if not self.truth_QI.nnz:
+            return 0.0
         lists_QK = lists_QK[:, :K]
         questions, width = len(lists_QK), self.truth_QI.shape[1] + 1
         rows = np.repeat(np.arange(questions, dtype=np.int64), np.diff(self.truth_QI.indptr))
