@@ -8,7 +8,8 @@ ROOT = Path(__file__).parent.parent
 HEAD = """# Results
 
 Rendered by `make docs` from `benchmarks/results/*.json`; every claim is a command that anybody can run. Intervals are
-95 % bootstrap intervals over users. Where we lose, the table says so.
+95 % intervals over users: of the bootstrap, or of the standard error where the claim says so. Where we lose, the table
+says so.
 """
 
 
@@ -28,7 +29,7 @@ def _section(result: dict[str, Any]) -> str:
     return f"""## {result["claim"]}
 
 `{result["command"]}` at {result["commit"]}, {result["date"]}, on {result["machine"]}.
-
+{_note(result)}
 | figure | value |
 | --- | --- |
 {figures}
@@ -37,6 +38,10 @@ def _section(result: dict[str, Any]) -> str:
 | --- | --- | --- | --- | --- | --- |
 {rows}
 """
+
+
+def _note(result: dict[str, Any]) -> str:
+    return f"\n{result['note']}\n" if result.get("note") else ""
 
 
 def _interval(row: dict[str, Any]) -> str:

@@ -17,14 +17,15 @@ def version() -> str:
     return installed("shortlist")
 
 
-def write(claim: str, figures: dict[str, float], rows: list[dict[str, Any]]) -> None:
-    """Writes the result of a claim: its figures, its rows, and how they were made."""
+def write(claim: str, figures: dict[str, float], rows: list[dict[str, Any]], note: str = "") -> None:
+    """Writes the result of a claim: its figures, its rows, how they were made, and what a reader must know of it."""
     result = {
         "claim": claim,
         "command": f"python benchmarks/{claim}.py",
         "commit": _commit(),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory_gb()} GB, Python {platform.python_version()}",
         "date": datetime.now(UTC).date().isoformat(),
+        "note": note,
         "figures": figures,
         "rows": rows,
     }

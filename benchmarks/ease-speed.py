@@ -14,12 +14,12 @@ The limit: one inverse of I × I items is I³ multiplications and additions
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import _ours
 import _peers
 import _result
 from defaults_quality import sets
@@ -40,7 +40,7 @@ def main(repeats: int) -> None:
         arguments = (str(folder), str(regularization), str(K))
         told: dict[str, list[Any]] = {"ours": [], "rectools": [], "lenskit": []}
         for _ in range(repeats):
-            told["ours"].append(_ours(*arguments))
+            told["ours"].append(_ours.run(HERE / "ease_speed/by_ours.py", *arguments))
             told["rectools"].append(_peers.run(HERE / "ease_speed/by_rectools.py", *arguments, peers="peers"))
             if name not in WITHOUT_LENSKIT:
                 told["lenskit"].append(_peers.run(HERE / "ease_speed/by_lenskit.py", *arguments, peers="peers-lenskit"))
@@ -67,13 +67,6 @@ def _rows(measured: dict[str, Any]) -> list[dict[str, Any]]:
         _result.row(name, model, version, "seconds of fit and lists", _total(measured), **told),
         _result.row(name, model, version, "ndcg@10", quality),
     ]
-
-
-def _ours(*arguments: str) -> Any:
-    command = [sys.executable, "-W", "ignore", str(HERE / "ease_speed/by_ours.py"), *arguments]
-    environment = os.environ | {"PYTHONPATH": str(HERE)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _total(told: dict[str, Any]) -> float:

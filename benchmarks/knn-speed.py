@@ -12,12 +12,12 @@ The limit: Σ_u n_u² additions, a nanosecond each, over two cores.
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import _ours
 import _peers
 import _result
 from als_speed import world
@@ -42,7 +42,7 @@ def main(repeats: int) -> None:
         for _ in range(repeats):
             script = HERE / "knn_speed/by_implicit.py"
             told["implicit"].append(_peers.run(script, *arguments, peers="peers-implicit")["rows"])
-            told["ours"].append(_ours(*arguments)["rows"])
+            told["ours"].append(_ours.run(HERE / "knn_speed/by_ours.py", *arguments)["rows"])
         for place, row in enumerate(told["ours"][0]):
             ours, theirs = ([_total(run[place]) for run in told[library]] for library in ("ours", "implicit"))
             ratio = statistics.median(o / t for o, t in zip(ours, theirs, strict=True))
@@ -70,13 +70,6 @@ def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
         rows.append(_result.row(found["set"], named, version, "seconds of fit and lists", seconds, **more))
         rows.append(_result.row(found["set"], named, version, "ndcg@10", quality))
     return rows
-
-
-def _ours(*arguments: str) -> Any:
-    command = [sys.executable, "-W", "ignore", str(HERE / "knn_speed/by_ours.py"), *arguments]
-    environment = os.environ | {"PYTHONPATH": str(HERE)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _total(row: dict[str, Any]) -> float:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
+from hypothesis import strategies as st
 
 from shortlist.dataset.dataset import Dataset
 from shortlist.models.retrieval import Request, best
@@ -37,6 +38,25 @@ def tiny_data(rows: list[tuple[int, int, int, float]]) -> Dataset:
     items = pl.DataFrame({"item_id": range(6), "type": TYPES})
     users = pl.DataFrame({"user_id": range(8), "age": AGES})
     return Dataset.read(events, items, users)
+
+
+TINY_EVENTS = st.lists(
+    st.tuples(st.integers(0, 6), st.integers(0, 5), st.integers(0, 3), st.sampled_from([-1.0, 0.0, 0.5, 1.0, 3.0])),
+    min_size=1,
+    max_size=30,
+)
+"""Events for `tiny_data`: doubled, of no weight and of negative weight among them."""
+
+
+def check_answers_are_of_what_was_met(found: pl.DataFrame, rows: list[tuple[int, int, int, float]]) -> None:
+    """Finite scores, and no user and no item without a pair of positive weight."""
+    assert found["score"].is_finite().all()
+    total: dict[tuple[int, int], float] = {}
+    for user, item, _, weight in rows:
+        total[user, item] = total.get((user, item), 0.0) + weight
+    met = {pair for pair, weight in total.items() if weight > 0}
+    assert set(found["item"]) <= {item for _, item in met}
+    assert set(found["user"]) <= {user for user, _ in met}
 
 
 def answered(recipe: Any, world: World, k: int) -> dict[int, dict[int, float]]:

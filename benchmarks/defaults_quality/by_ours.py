@@ -20,26 +20,26 @@ import polars as pl
 from defaults_quality.sets import Cut, K, read
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import interactions
-from shortlist.models import als, ease, item_knn, item_to_item
+from shortlist.models import als, ease, item_knn
 from shortlist.models.item_to_item import histories
-from shortlist.models.validation import climbed
+from shortlist.models.validation import RECENCY, climbed
 from shortlist.pipeline import Pipeline
 
 JUDGED = 5_000
 OPTIONS: dict[str, tuple[Any, dict[str, tuple[Any, ...]]]] = {
-    "ease": (ease.EASE(), {"regularization": ease.REGULARIZATION, "recency": item_to_item.RECENCY}),
+    "ease": (ease.EASE(), {"regularization": ease.REGULARIZATION, "recency": RECENCY}),
     "item_knn": (
         item_knn.ItemKNN(),
         {
             "weighting": item_knn.WEIGHTING,
             "shrinkage": item_knn.SHRINKAGE,
-            "recency": item_to_item.RECENCY,
+            "recency": RECENCY,
             "neighbours": (50, 100, 200, 500, 1000),
         },
     ),
     "als": (
         als.ALS(),
-        {"unobserved": als.UNOBSERVED, "regularization": als.REGULARIZATION, "recency": als.RECENCY},
+        {"unobserved": als.UNOBSERVED, "regularization": als.REGULARIZATION, "recency": RECENCY},
     ),
 }
 

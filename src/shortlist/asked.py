@@ -10,7 +10,7 @@ import polars as pl
 from shortlist.dataset.ids import IdMap
 from shortlist.dataset.relations import MICRO
 from shortlist.errors import ConfigError, DataError
-from shortlist.models import KINDS
+from shortlist.models import able
 from shortlist.models.retrieval import Retriever
 from shortlist.tables.frames import column_names, columns_of, ids_of
 from shortlist.threads import blocks
@@ -110,10 +110,9 @@ def check_folding(retrievers: Mapping[str, Retriever], *, ranker: bool) -> None:
         )
     unable = [name for name, model in retrievers.items() if not getattr(model, "folds_in", False)]
     if unable:
-        able = sorted(name.removeprefix("Fitted") for name, kind in KINDS.items() if getattr(kind, "folds_in", False))
         raise ConfigError(
             f"{', '.join(unable)} cannot take what users did since the fit: fit the pipeline again with new events, "
-            f"or one of retrievers that take them as they come ({', '.join(able)})"
+            f"or one of retrievers that take them as they come ({', '.join(able('folds_in'))})"
         )
 
 

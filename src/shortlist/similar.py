@@ -7,7 +7,7 @@ import polars as pl
 
 from shortlist.dataset.ids import IdMap
 from shortlist.errors import ConfigError
-from shortlist.models import KINDS
+from shortlist.models import able
 from shortlist.models.retrieval import Retriever
 from shortlist.tables.frames import ids_of
 
@@ -22,16 +22,15 @@ def similar(retrievers: Mapping[str, Retriever], ids: IdMap, asked: Any, k: int)
     verb = f"similar_{one}s"
     if k < 1:
         raise ConfigError(f"k={k}: ask for one at least")
-    able = next((model for model in retrievers.values() if hasattr(model, verb)), None)
-    if able is None:
-        those = sorted(name.removeprefix("Fitted") for name, kind in KINDS.items() if hasattr(kind, verb))
+    model = next((model for model in retrievers.values() if hasattr(model, verb)), None)
+    if model is None:
         raise ConfigError(
             f"no retriever of this pipeline ({', '.join(retrievers)}) knows similar {one}s: "
-            f"fit one with {', '.join(those)}"
+            f"fit one with {', '.join(able(verb))}"
         )
     numbers = ids.numbers(ids_of(asked, ids.name).unique(maintain_order=True))
     order = pl.DataFrame({one: numbers[numbers >= 0]})
-    found = getattr(able, verb)(order[one].to_numpy(), min(k, len(ids)))
+    found = getattr(model, verb)(order[one].to_numpy(), min(k, len(ids)))
     rows = order.join(found, on=one, maintain_order="left_right")
     alike = ids.originals(rows["similar"]).alias("similar_id")
     return rows.select(ids.originals(rows[one]), alike, "rank", "score")

@@ -12,6 +12,7 @@ from shortlist.models import als
 from shortlist.models.als import ALS, iterations
 from shortlist.models.alternating import Loss, solve, start, turned
 from shortlist.models.retrieval import Request
+from shortlist.models.validation import RECENCY
 from shortlist.tables import samples
 
 USERS, ITEMS = 30, 20
@@ -110,7 +111,7 @@ def test_settings_that_are_auto_are_settled_and_told() -> None:
     fitted = ALS(factors=4).fit(data)
     assert fitted.recipe.regularization in als.REGULARIZATION
     assert fitted.recipe.unobserved in als.UNOBSERVED
-    assert fitted.recipe.recency in als.RECENCY
+    assert fitted.recipe.recency in RECENCY
     kept = ALS(factors=4, regularization=2.5, unobserved=0.05, recency=None).fit(data)
     assert (kept.recipe.regularization, kept.recipe.unobserved, kept.recipe.recency) == (2.5, 0.05, None)
 

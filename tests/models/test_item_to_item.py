@@ -14,7 +14,7 @@ from shortlist.models.ease import EASE
 from shortlist.models.item_knn import ItemKNN
 from shortlist.models.item_to_item import lists, similar, strength
 from shortlist.models.retrieval import Request
-from shortlist.models.validation import hold_out
+from shortlist.models.validation import RECENCY, hold_out
 from worlds import World, tiny_data
 
 NUMBERS = st.floats(-100, 100, width=32, allow_subnormal=False)
@@ -157,7 +157,7 @@ def test_settings_that_nobody_named_are_chosen_from_the_options_and_named_in_the
     recipe = ItemKNN(neighbours=4).fit(world.data).recipe
     assert recipe.weighting in {"cosine", "tfidf", "bm25"}
     assert recipe.shrinkage != "auto"
-    assert recipe.recency in item_to_item.RECENCY
+    assert recipe.recency in RECENCY
     assert ItemKNN(shrinkage=2.5, neighbours=4).fit(world.data).recipe.shrinkage == 2.5
 
 

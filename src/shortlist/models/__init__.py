@@ -1,16 +1,17 @@
 """The retrievers by name: what a recipe's `kind` may be."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, get_args, get_type_hints
 
 from pydantic import Field
 
 from shortlist.models.als import ALS, FittedALS
 from shortlist.models.bpr import BPR, FittedBPR
 from shortlist.models.covisit import CoVisit, FittedCoVisit
-from shortlist.models.ease import EASE, FittedEASE
-from shortlist.models.graph_filter import FittedGraphFilter, GraphFilter
-from shortlist.models.item_knn import FittedItemKNN, ItemKNN
+from shortlist.models.ease import EASE
+from shortlist.models.graph_filter import GraphFilter
+from shortlist.models.item_knn import ItemKNN
+from shortlist.models.item_to_item import FittedItemToItem
 from shortlist.models.popular import FittedPopular, Popular
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
@@ -26,10 +27,20 @@ KINDS: dict[str, type] = {
     for kind in (
         *(Popular, Repurchase, CoVisit, SameAttribute, UserKNN, ItemKNN, EASE, GraphFilter, ALS, BPR),
         *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
-        *(FittedItemKNN, FittedEASE, FittedGraphFilter, FittedALS, FittedBPR),
+        *(FittedItemToItem, FittedALS, FittedBPR),
     )
 }
 """Every recipe and fitted model of this room, for the store."""
+
+
+def able(attribute: str) -> list[str]:
+    """The names of the recipes whose fitted model has an attribute, such as `folds_in` or `similar_items`.
+
+    >>> able("similar_users")
+    ['ALS', 'BPR']
+    """
+    recipes = get_args(get_args(AnyRetriever)[0])
+    return sorted(recipe.__name__ for recipe in recipes if hasattr(get_type_hints(recipe.fit)["return"], attribute))
 
 
 def source_names(retrievers: Iterable[AnyRetriever]) -> list[str]:

@@ -28,7 +28,7 @@ from shortlist.dataset.views import interactions, moments, newer
 from shortlist.models.alternating import Loss, half_step, mean_entries, solve, start, turned
 from shortlist.models.factors import folded, known_only, lists, most_alike, nearest_items
 from shortlist.models.retrieval import Request, fading
-from shortlist.models.validation import Validation, climbed, hold_out
+from shortlist.models.validation import RECENCY, Validation, climbed, hold_out
 from shortlist.moments import Duration
 from shortlist.seeds import Seeds
 
@@ -38,7 +38,6 @@ FOLD_STEPS = 12
 """Steps that find the vector of a user from nothing."""
 UNOBSERVED = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 REGULARIZATION = (0.3, 1.0, 3.0, 10.0)
-RECENCY = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, None)
 """What is tried where nobody named a value."""
 TRIED_ON = 50_000_000
 """Pairs times factors that a trial sees at most: all pairs of users drawn at random."""

@@ -18,6 +18,10 @@ ROWS_AT_ONCE = 16_384
 """Rows of a matrix product that one thread takes at a time."""
 PARTS = 8
 """Stretches of rows for each core, of equal cost, so that none waits long for another."""
+START = 0.1
+"""The length of a direction of the start."""
+OVERSAMPLED = 8
+"""Directions that the random projection has beyond those that are kept."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +122,6 @@ def start(
     length_F = np.sqrt(np.einsum("if,if->f", y_IF, y_IF, dtype=np.float64))
     y_IF *= (START / np.maximum(length_F, 1e-12)).astype(np.float32)
     return y_IF
-
-
-START = 0.1
-"""The length of a direction of the start."""
-OVERSAMPLED = 8
-"""Directions that the random projection has beyond those that are kept."""
 
 
 def _sums(

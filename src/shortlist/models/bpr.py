@@ -53,7 +53,7 @@ class BPR(Config):
     regularization: NonNegativeFloat | Literal["auto"] = "auto"
     """λ; auto: the best of four on pairs that are held out."""
     seed: int = 0
-    """Of the start and of all draws."""
+    """Of the start, of the order of the pairs, and of the items that a step may draw from."""
     votes: PositiveFloat = 1.0
     """How much its ranks count where those of several retrievers are fused."""
 

@@ -12,20 +12,18 @@ could be felt (see `BLURRED`). Beyond the limit for each item S³ / 3 flops and 
 Shapes: U users, I items, S items of a support, B of a block.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
-import polars as pl
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from scipy import sparse
 
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import interactions
-from shortlist.models.item_to_item import RECENCY, Weights, best_items, chosen, histories, similar
+from shortlist.models.item_to_item import FittedItemToItem, Weights, chosen, histories
 from shortlist.models.neighbourhoods import most_alike, together
-from shortlist.models.retrieval import Request
+from shortlist.models.validation import RECENCY
 from shortlist.threads import blocks, one_blas_thread, spread
 
 REGULARIZATION = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0)
@@ -54,7 +52,7 @@ class EASE(Config):
     votes: PositiveFloat = 1.0
     """How much its ranks count where those of several retrievers are fused."""
 
-    def fit(self, data: Dataset) -> "FittedEASE":
+    def fit(self, data: Dataset) -> FittedItemToItem:
         """Solve. Settings that are auto are searched first: at most eight fits on at most 4,000 items.
 
         Users without events, and unknown users, get nothing.
@@ -63,29 +61,7 @@ class EASE(Config):
         middle = {"recency": None, "regularization": 100.0}
         options = {"recency": RECENCY, "regularization": REGULARIZATION}
         recipe = chosen(self, data, seen_UI, options, middle, weights)
-        return FittedEASE(recipe, histories(data, seen_UI, recipe.recency), weights(recipe, seen_UI))
-
-
-@dataclass(frozen=True)
-class FittedEASE:
-    """What everybody's `histories` say (users × items) and the `weights` from items (rows) to items, dense or sparse.
-
-    The `recipe` names the values that were chosen.
-    """
-
-    folds_in: ClassVar[bool] = True
-
-    recipe: EASE
-    histories: sparse.csr_array
-    weights: Weights
-
-    def retrieve(self, request: Request) -> pl.DataFrame:
-        """The items of the largest sum of weights; users of `request.history` by what is told of them."""
-        return best_items(self.histories, self.weights, request, self.recipe.recency)
-
-    def similar_items(self, items: np.ndarray, k: int) -> pl.DataFrame:
-        """The `k` items of the largest weight from each: `item`, `similar` (int32), `score` (the weight), `rank`."""
-        return similar(items, self.weights, k)
+        return FittedItemToItem(recipe, histories(data, seen_UI, recipe.recency), weights(recipe, seen_UI))
 
 
 def weights(recipe: EASE, seen_UI: sparse.csr_array) -> Weights:

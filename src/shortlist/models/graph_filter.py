@@ -10,20 +10,18 @@ Cost: half of Σ_u n_u² additions for users of n_u items, and I³ flops for ord
 Shapes: U users, I items.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
-import polars as pl
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from scipy import sparse
 
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import interactions
-from shortlist.models.item_to_item import RECENCY, Weights, best_items, chosen, histories, similar
+from shortlist.models.item_to_item import FittedItemToItem, Weights, chosen, histories
 from shortlist.models.neighbourhoods import most_alike, together
-from shortlist.models.retrieval import Request
+from shortlist.models.validation import RECENCY
 from shortlist.threads import blocks, spread
 
 POWER = (0.5, 0.7, 0.85, 1.0, 1.3)
@@ -51,7 +49,7 @@ class GraphFilter(Config):
     votes: PositiveFloat = 1.0
     """How much its ranks count where those of several retrievers are fused."""
 
-    def fit(self, data: Dataset) -> "FittedGraphFilter":
+    def fit(self, data: Dataset) -> FittedItemToItem:
         """Multiply. Settings that are auto are searched first, with at most ten filters of at most 4,000 items.
 
         Users without events, and unknown users, get nothing.
@@ -60,29 +58,7 @@ class GraphFilter(Config):
         middle = {"recency": None, "power": 1.0, "order": 1}
         options = {"recency": RECENCY, "power": POWER, "order": ORDER}
         recipe = chosen(self, data, seen_UI, options, middle, filtered)
-        return FittedGraphFilter(recipe, histories(data, seen_UI, recipe.recency), filtered(recipe, seen_UI))
-
-
-@dataclass(frozen=True)
-class FittedGraphFilter:
-    """What everybody's `histories` say (users × items) and the filter's `weights` from items (rows) to items.
-
-    The `recipe` names the values that were chosen.
-    """
-
-    folds_in: ClassVar[bool] = True
-
-    recipe: GraphFilter
-    histories: sparse.csr_array
-    weights: Weights
-
-    def retrieve(self, request: Request) -> pl.DataFrame:
-        """The items of the largest filtered signal; users of `request.history` by what is told of them."""
-        return best_items(self.histories, self.weights, request, self.recipe.recency)
-
-    def similar_items(self, items: np.ndarray, k: int) -> pl.DataFrame:
-        """The `k` items of the largest weight from each: `item`, `similar` (int32), `score` (the weight), `rank`."""
-        return similar(items, self.weights, k)
+        return FittedItemToItem(recipe, histories(data, seen_UI, recipe.recency), filtered(recipe, seen_UI))
 
 
 def filtered(recipe: GraphFilter, seen_UI: sparse.csr_array) -> Weights:

@@ -13,20 +13,18 @@ Cost: Σ_u n_u² additions; memory of items × neighbours, never the whole produ
 Shapes: U users, I items.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
-import polars as pl
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from scipy import sparse
 
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import interactions
-from shortlist.models.item_to_item import RECENCY, best_items, chosen, histories, similar
+from shortlist.models.item_to_item import FittedItemToItem, chosen, histories
 from shortlist.models.neighbourhoods import most_alike
-from shortlist.models.retrieval import Request
+from shortlist.models.validation import RECENCY
 
 K1, B = 1.2, 0.75
 """The parameters of BM25."""
@@ -51,7 +49,7 @@ class ItemKNN(Config):
     votes: PositiveFloat = 1.0
     """How much its ranks count where those of several retrievers are fused."""
 
-    def fit(self, data: Dataset) -> "FittedItemKNN":
+    def fit(self, data: Dataset) -> FittedItemToItem:
         """Find the neighbours. Settings that are auto are searched first, on at most 4,000 items.
 
         Users without events, and unknown users, get nothing.
@@ -60,29 +58,7 @@ class ItemKNN(Config):
         middle = {"recency": None, "weighting": "tfidf", "shrinkage": 0.0}
         options = {"recency": RECENCY, "weighting": WEIGHTING, "shrinkage": SHRINKAGE}
         recipe = chosen(self, data, seen_UI, options, middle, neighbours)
-        return FittedItemKNN(recipe, histories(data, seen_UI, recipe.recency), neighbours(recipe, seen_UI))
-
-
-@dataclass(frozen=True)
-class FittedItemKNN:
-    """What everybody's `histories` say (users × items) and the `neighbours` of each item (items × items).
-
-    The `recipe` names the values that were chosen.
-    """
-
-    folds_in: ClassVar[bool] = True
-
-    recipe: ItemKNN
-    histories: sparse.csr_array
-    neighbours: sparse.csr_array
-
-    def retrieve(self, request: Request) -> pl.DataFrame:
-        """The neighbours of what a user met; users of `request.history` by what is told of them."""
-        return best_items(self.histories, self.neighbours, request, self.recipe.recency)
-
-    def similar_items(self, items: np.ndarray, k: int) -> pl.DataFrame:
-        """The `k` nearest neighbours, as far as there are: `item`, `similar` (int32), `score` (alike), `rank`."""
-        return similar(items, self.neighbours, k)
+        return FittedItemToItem(recipe, histories(data, seen_UI, recipe.recency), neighbours(recipe, seen_UI))
 
 
 def neighbours(recipe: ItemKNN, seen_UI: sparse.csr_array) -> sparse.csr_array:

@@ -9,9 +9,9 @@ Shapes: U users, I items, B users of a request, Q questions, K answers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -27,8 +27,6 @@ from shortlist.threads import blocks, cores, spread
 Weights: TypeAlias = np.ndarray | sparse.csr_array
 Recipe = TypeVar("Recipe", bound=Config)
 
-RECENCY = (None, 30.0, 10.0, 5.0, 3.0, 2.0, 1.0)
-"""What is tried where nobody named a value."""
 TRIED_ON = 4_000
 """Items that a trial sees at most, the ones that most users met."""
 _QUERIES = 1_024
@@ -37,6 +35,28 @@ _PLACES = 1 << 22
 """Places of the buffers that a thread has in hand, where k is large."""
 _WORTH_A_COPY = 4
 """A block of columns is copied together where its rows are read so many times."""
+
+
+@dataclass(frozen=True)
+class FittedItemToItem:
+    """What everybody's `histories` say (users × items) and the `weights` from items (rows) to items, dense or sparse.
+
+    The `recipe` names the values that were chosen.
+    """
+
+    folds_in: ClassVar[bool] = True
+
+    recipe: Any
+    histories: sparse.csr_array
+    weights: Weights
+
+    def retrieve(self, request: Request) -> pl.DataFrame:
+        """The items of the largest score; users of `request.history` by what is told of them, others by theirs."""
+        return best_items(self.histories, self.weights, request, self.recipe.recency)
+
+    def similar_items(self, items: np.ndarray, k: int) -> pl.DataFrame:
+        """The `k` items of the largest weight from each: `item`, `similar` (int32), `score` (the weight), `rank`."""
+        return similar(items, self.weights, k)
 
 
 def strength(weights: np.ndarray, newer: np.ndarray, recency: Steps) -> np.ndarray:

@@ -26,6 +26,8 @@ SHARE = 0.2
 """Share of a user's pairs that is held out, at least one."""
 NEWEST = 5
 """Pairs of a user that are held out at most, where there is an order."""
+RECENCY = (None, 30.0, 10.0, 5.0, 3.0, 2.0, 1.0)
+"""What is tried for a model's `recency` where nobody named a value."""
 K = 10
 """Places of a list that are judged."""
 
