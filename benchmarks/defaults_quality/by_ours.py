@@ -39,7 +39,11 @@ OPTIONS: dict[str, tuple[Any, dict[str, tuple[Any, ...]]]] = {
     ),
     "als": (
         als.ALS(),
-        {"unobserved": als.UNOBSERVED, "regularization": als.REGULARIZATION, "recency": RECENCY},
+        {
+            "unobserved": tuple(als.UNOBSERVED * value for value in (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)),
+            "regularization": als.REGULARIZATION,
+            "recency": RECENCY,
+        },
     ),
 }
 

@@ -110,10 +110,26 @@ def test_settings_that_are_auto_are_settled_and_told() -> None:
     data = Dataset.read(samples.shop(users=40, items=30, days=60, seed=1).events)
     fitted = ALS(factors=4).fit(data)
     assert fitted.recipe.regularization in als.REGULARIZATION
-    assert fitted.recipe.unobserved in als.UNOBSERVED
+    assert fitted.recipe.unobserved == pytest.approx(fitted.recipe.regularization / 30)
     assert fitted.recipe.recency in RECENCY
     kept = ALS(factors=4, regularization=2.5, unobserved=0.05, recency=None).fit(data)
     assert (kept.recipe.regularization, kept.recipe.unobserved, kept.recipe.recency) == (2.5, 0.05, None)
+
+
+def test_where_there_is_no_penalty_empty_cells_count_all_the_same() -> None:
+    data = Dataset.read(samples.shop(users=40, items=30, days=60, seed=1).events)
+    assert ALS(factors=4, regularization=0, recency=None).fit(data).recipe.unobserved == pytest.approx(1 / 30)
+
+
+def test_a_share_of_the_users_gets_the_vectors_of_items_that_all_would_get() -> None:
+    recipe = ALS(factors=4, iterations=20, regularization=2.0, unobserved=0.1)
+    few = matrix()
+    all_of_them = sparse.csr_array(sparse.vstack([few] * 4))
+    *_, (_, y) = iterations(recipe, all_of_them)
+    *_, (_, of_few) = iterations(recipe, few, share=1 / 4)
+    *_, (_, too_short) = iterations(recipe, few)
+    assert np.allclose(of_few @ of_few.T, y @ y.T, atol=1e-3 * np.abs(y @ y.T).max())
+    assert not np.allclose(too_short @ too_short.T, y @ y.T, atol=1e-2 * np.abs(y @ y.T).max())
 
 
 def test_without_times_there_is_no_recency() -> None:

@@ -18,8 +18,8 @@ ROWS_AT_ONCE = 16_384
 """Rows of a matrix product that one thread takes at a time."""
 PARTS = 8
 """Stretches of rows for each core, of equal cost, so that none waits long for another."""
-START = 0.1
-"""The length of a direction of the start."""
+START = 0.05
+"""The root mean square of a number of the start: near what comes out, so that no half step is spent on growing."""
 OVERSAMPLED = 8
 """Directions that the random projection has beyond those that are kept."""
 
@@ -107,8 +107,8 @@ def start(
     """Item vectors (I × F, float32) to start from.
 
     The singular vectors of the matrix with its entries set to 1 / √(n_u n_i), times the root of an item's number of
-    pairs, every direction scaled to the same small length: found by random projection and one power iteration. Where
-    the matrix has fewer than F directions, the missing ones are random.
+    pairs, every direction scaled to the same length: found by random projection and one power iteration. Where the
+    matrix has fewer than F directions, the missing ones are random.
     """
     n_U, n_I = (np.maximum(np.diff(m.indptr), 1).astype(np.float32) ** -0.5 for m in (matrix_UI, matrix_IU))
     a_UI = (matrix_UI.indptr, matrix_UI.indices, n_I[matrix_UI.indices], n_U)
@@ -117,10 +117,11 @@ def start(
     basis_IF = random.standard_normal((matrix_UI.shape[1], wide), dtype=np.float32)
     basis_IF = _orthonormal(_sums(*a_IU, _sums(*a_UI, basis_IF)))
     _, turned_IF, _ = turned(_sums(*a_UI, basis_IF), basis_IF)
-    y_IF = random.standard_normal((matrix_UI.shape[1], factors), dtype=np.float32)
-    y_IF[:, :wide] = turned_IF[:, :factors] / n_I[:, None]
+    y_IF = np.empty((matrix_UI.shape[1], factors), np.float32)
+    np.divide(turned_IF[:, :factors], n_I[:, None], out=y_IF[:, :wide])
+    y_IF[:, wide:] = random.standard_normal((len(y_IF), max(factors - wide, 0)), dtype=np.float32)
     length_F = np.sqrt(np.einsum("if,if->f", y_IF, y_IF, dtype=np.float64))
-    y_IF *= (START / np.maximum(length_F, 1e-12)).astype(np.float32)
+    y_IF *= (START * len(y_IF) ** 0.5 / np.maximum(length_F, 1e-12)).astype(np.float32)
     return y_IF
 
 

@@ -28,7 +28,7 @@ Weights: TypeAlias = np.ndarray | sparse.csr_array
 Recipe = TypeVar("Recipe", bound=Config)
 
 TRIED_ON = 4_000
-"""Items that a trial sees at most, the ones that most users met."""
+"""Items that a trial sees at most, where a model names no other number: the ones that most users met."""
 _QUERIES = 1_024
 """Queries that a thread has in hand."""
 _PLACES = 1 << 22
@@ -130,19 +130,21 @@ def chosen(
     options: Mapping[str, Sequence[Any]],
     middle: Mapping[str, Any],
     fitted: Callable[[Recipe, sparse.csr_array], Weights],
+    *,
+    tried_on: int = TRIED_ON,
 ) -> Recipe:
     """The recipe with the values of its settings that are "auto" which rank best what is held out of `data`.
 
     `options` are their ordered values, `middle` where the search starts, and all there is where nothing can be held
-    out. `fitted` makes W of a matrix of ones. Every setting is searched twice, as what is best of one hangs on
-    the others.
+    out. `fitted` makes W of a matrix of ones, of the `tried_on` items at most that most users met. Every setting is
+    searched twice, as what is best of one hangs on the others.
     """
     unsettled = [name for name in options if getattr(recipe, name) == "auto"]
     recipe = recipe.model_copy(update={name: middle[name] for name in unsettled})
     held = hold_out(data, seen_UI) if unsettled else None
     if held is None:
         return recipe
-    held = _of_popular(held, TRIED_ON)
+    held = _of_popular(held, tried_on)
     train_UI = ones(held.train_UI)
 
     @cache
