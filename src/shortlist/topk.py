@@ -1,4 +1,4 @@
-"""The k best items for each query, exactly: of inner products, or of scores that are there already.
+"""The k best items for each query by inner product, exactly.
 
 A first pass proposes, a second decides. The first computes all products roughly, in blocks that stay in a core's cache:
 in float32, or of vectors rounded to bytes where the processor multiplies these faster and they still tell items apart.
@@ -10,8 +10,8 @@ pass and the number of threads.
 Cost: Q · I · F multiplications. Memory beside the answer: about 3 MB a thread at k = 100, 4 bytes an item a thread, and
 F bytes an item where the items are rounded.
 
-Shapes: Q queries, I items, F factors, X columns of what is asked with, A allowed items, K answers, C candidates (places
-of a buffer), B items of a block, P panels of 64 items, S steps of 4 factors, W bytes of a panel.
+Shapes: Q queries, I items, F factors, A allowed items, K answers, C candidates (places of a buffer), B items of a
+block, P panels of 64 items, S steps of 4 factors, W bytes of a panel.
 """
 
 from collections.abc import Callable
@@ -93,28 +93,6 @@ def top_k(
     return best_QK, score_QK
 
 
-def top_k_of_scores(
-    scores: np.ndarray, k: int, *, exclude: sparse.csr_array | None = None, threads: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The items with the `k` largest of each row of `scores` (Q × I, taken as float32), by the rules of `top_k`.
-
-    NaN and -inf are never answered.
-
-    >>> import numpy as np
-    >>> best, _ = top_k_of_scores(np.array([[0.5, 2.0, 2.0], [1.0, -np.inf, 0.0]]), k=3)
-    >>> best.tolist()
-    [[1, 2, 0], [0, 2, -1]]
-    """
-    score_QI = np.ascontiguousarray(scores, dtype=np.float32)
-    if score_QI.ndim != 2:
-        raise DataError(f"scores have the shape {score_QI.shape}: give a row for each query")
-    queries, items = score_QI.shape
-    no_factors = _sealed(np.empty((items, 0), np.float32))
-    barred = _barred(_fitting(exclude, queries, items))
-    asked = _Asked(score_QI, np.zeros(queries, np.float32), no_factors, *barred, min(k, items))
-    return _answered(asked, _Given(), k, threads)
-
-
 def top_k_among(
     queries: np.ndarray, items: np.ndarray | Catalogue, candidates: np.ndarray, k: int, *, threads: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +134,10 @@ def checked(
     count, factors = items.item_IF.shape
     if query_QF.shape[1] != factors:
         raise DataError(f"queries of {query_QF.shape[1]} factors and items of {factors} have no product")
-    exclude = _fitting(exclude, len(query_QF), count)
+    shape = (len(query_QF), count)
+    exclude = sparse.csr_array(shape, dtype=np.int8) if exclude is None else exclude
+    if exclude.shape != shape:
+        raise DataError(f"exclude has the shape {exclude.shape}, but there are {shape[0]} queries and {count} items")
     if allowed is None:
         return query_QF, norm_Q, exclude, None
     allowed_A = np.unique(allowed).astype(np.int32)
@@ -166,22 +147,14 @@ def checked(
     return query_QF, norm_Q, exclude, allowed_A
 
 
-def _fitting(exclude: sparse.csr_array | None, queries: int, items: int) -> sparse.csr_array:
-    if exclude is None:
-        return sparse.csr_array((queries, items), dtype=np.int8)
-    if exclude.shape != (queries, items):
-        raise DataError(f"exclude has the shape {exclude.shape}, but there are {queries} queries and {items} items")
-    return exclude
-
-
 @dataclass(frozen=True)
 class _Asked:
-    """Queries (their factors, or their scores as they are), and what is barred from each.
+    """Queries, and what is barred from each.
 
     That is `barred[a:b]`, ascending, where a, b is the query's row of `barred_Q2`.
     """
 
-    query_QX: np.ndarray
+    query_QF: np.ndarray
     norm_Q: np.ndarray
     item_IF: np.ndarray
     barred_Q2: np.ndarray
@@ -190,8 +163,8 @@ class _Asked:
 
     def some(self, rows: np.ndarray | slice) -> "_Asked":
         """The same of some of the queries. Their `barred_Q2` is a copy, for it moves on as items are met."""
-        query_QX, norm_Q = _sealed(self.query_QX[rows]), self.norm_Q[rows]
-        return _Asked(query_QX, norm_Q, self.item_IF, self.barred_Q2[rows].copy(), self.barred, self.k)
+        query_QF, norm_Q = _sealed(self.query_QF[rows]), self.norm_Q[rows]
+        return _Asked(query_QF, norm_Q, self.item_IF, self.barred_Q2[rows].copy(), self.barred, self.k)
 
 
 _Write = Callable[[int, int, np.ndarray], None]
@@ -208,17 +181,6 @@ class _FirstPass(Protocol):
 
 
 @dataclass(frozen=True)
-class _Given:
-    """Scores that are there already, without error."""
-
-    def scores(self, asked: _Asked) -> tuple[np.ndarray, _Write]:
-        def write(first: int, end: int, score_QB: np.ndarray) -> None:
-            score_QB[: len(asked.query_QX), : end - first] = asked.query_QX[:, first:end]
-
-        return np.zeros(_next(asked.query_QX.shape[1], _PANEL), np.float32), write
-
-
-@dataclass(frozen=True)
 class _Products:
     """Inner products in float32."""
 
@@ -226,7 +188,7 @@ class _Products:
 
     def scores(self, asked: _Asked) -> tuple[np.ndarray, _Write]:
         def write(first: int, end: int, score_QB: np.ndarray) -> None:
-            np.matmul(asked.query_QX, asked.item_IF[first:end].T, out=score_QB[: len(asked.query_QX), : end - first])
+            np.matmul(asked.query_QF, asked.item_IF[first:end].T, out=score_QB[: len(asked.query_QF), : end - first])
 
         return _rounding_of_sums(asked.item_IF.shape[1]) * self.norm_I, write
 
@@ -266,11 +228,11 @@ class Codes:
         """The first pass with rounded vectors."""
         from shortlist.kernels import rounding
 
-        queries, factors = asked.query_QX.shape
+        queries, factors = asked.query_QF.shape
         size = _next(queries, _TOGETHER)
         code_QF = np.zeros((size, _next(factors, 4)), np.int8)
         scale_Q, length_Q, error_Q = (np.zeros(size, np.float32) for _ in range(3))
-        rounding.rounded(asked.query_QX, code_QF, scale_Q, length_Q, error_Q)
+        rounding.rounded(asked.query_QF, code_QF, scale_Q, length_Q, error_Q)
         start_Q = code_QF.sum(axis=1, dtype=np.int32) * np.int32(-128)
 
         code_PW, scale_I = _sealed(self.code_PW), _sealed(self.scale_I)
@@ -290,15 +252,15 @@ def _first_pass(items: Catalogue, asked: _Asked) -> _FirstPass:
     exact = _Products(items.norm_I)
     if items.codes is None or not vectors.multiplies_bytes():
         return exact
-    if len(asked.query_QX) < _ENOUGH_TO_ROUND or not asked.k:
+    if len(asked.query_QF) < _ENOUGH_TO_ROUND or not asked.k:
         return items.codes
-    probes = asked.some(np.linspace(0, len(asked.query_QX) - 1, _PROBES).astype(np.int64))
+    probes = asked.some(np.linspace(0, len(asked.query_QF) - 1, _PROBES).astype(np.int64))
     computed = _block(probes, items.codes, *_nothing(_PROBES, asked.k))
     return exact if computed > _IN_VAIN * _PROBES * len(items.item_IF) else items.codes
 
 
 def _answered(asked: _Asked, first_pass: _FirstPass, k: int, threads: int | None) -> tuple[np.ndarray, np.ndarray]:
-    queries = len(asked.query_QX)
+    queries = len(asked.query_QF)
     best_QK, score_QK = _nothing(queries, k)
 
     def block(start: int, end: int) -> int:
@@ -314,14 +276,13 @@ def _block(asked: _Asked, first_pass: _FirstPass, best_QK: np.ndarray, best_scor
     """Writes the answer for a block of queries; gives the number of scores that were computed exactly."""
     from shortlist.kernels import select
 
-    queries, items = len(asked.query_QX), len(asked.item_IF)
+    queries, items = len(asked.query_QF), len(asked.item_IF)
     error_I, write = first_pass.scores(asked)
-    factors_QF = asked.query_QX if asked.item_IF.shape[1] else _sealed(np.empty((queries, 0), np.float32))
     width = min(_next(items, _PANEL), _COLUMNS * max(1, min(64, _ROWS // queries)))
     memory = np.empty(_next(queries, _TOGETHER) * width, np.float32)
     threshold_Q, count_Q = np.full(queries, -np.inf, np.float32), np.zeros(queries, np.int64)
     item_QC = np.empty((queries, _places(asked.k)), np.int32)
-    kept = (factors_QF, asked.item_IF, asked.k, threshold_Q, count_Q, item_QC, np.empty(item_QC.shape, np.float32))
+    kept = (asked.query_QF, asked.item_IF, asked.k, threshold_Q, count_Q, item_QC, np.empty(item_QC.shape, np.float32))
     computed = 0
     for first, end in blocks(items, width):
         columns = _next(end - first, _PANEL)

@@ -12,7 +12,7 @@ from scipy import sparse
 from shortlist import topk
 from shortlist.errors import DataError
 from shortlist.kernels.vectors import multiplies_bytes
-from shortlist.topk import Catalogue, top_k, top_k_among, top_k_of_scores
+from shortlist.topk import Catalogue, top_k, top_k_among
 
 FIRST_PASSES = {"float32": 1 << 30, "bytes": 1}
 """From how many queries on items are rounded."""
@@ -230,25 +230,6 @@ def test_what_cannot_be_searched_is_told() -> None:
         top_k(ones, ones, 1, allowed=np.array([0, 3]))
     with pytest.raises(DataError, match="3 queries and 3 items"):
         top_k(ones, ones, 1, exclude=sparse.csr_array((3, 4)))
-
-
-@given(st.data())
-@settings(max_examples=60, deadline=None)
-def test_rows_of_scores_are_cut_like_the_definition(data: st.DataObject) -> None:
-    shape = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 200)))
-    values = st.sampled_from([-np.inf, -1.0, -0.5, 0.0, 1e-30, 0.5, 1.0, 3e38])
-    score_QI = data.draw(arrays.arrays(np.float32, shape, elements=values))
-    barred = sparse.csr_array(data.draw(arrays.arrays(np.bool_, shape)))
-    k = data.draw(st.sampled_from([1, 3, 50, 300]))
-    before = score_QI.copy()
-    assert equal(top_k_of_scores(score_QI, k, exclude=barred, threads=1), slowly(score_QI, k, barred))
-    assert (score_QI == before).all()
-
-
-def test_scores_that_are_no_numbers_are_never_answered() -> None:
-    best_QK, score_QK = top_k_of_scores(np.array([[np.nan, 1.0, -np.inf, 2.0]], np.float32), 4)
-    assert best_QK.tolist() == [[3, 1, -1, -1]]
-    assert score_QK.tolist() == [[2.0, 1.0, -np.inf, -np.inf]]
 
 
 @given(searches(), st.integers(0, 99))
