@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import Field, PositiveInt
 
 from shortlist import models, store
-from shortlist.asked import asked, check_folding, rows_of
+from shortlist.audience import audience, check_folding, rows_of
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.ids import IdMap
@@ -203,7 +203,7 @@ class FittedPipeline:
             raise ConfigError(f"k={k}: a list has 1 to {recipe.candidates} items, as many as there are candidates")
         if events is not None:
             check_folding(self.retrievers, ranker=self.ranker is not None)
-        whom = asked(users, self.user_ids, self.item_ids, exclude, events)
+        whom = audience(users, self.user_ids, self.item_ids, exclude, events)
         allowed = None if candidates is None else self.item_ids.numbers(candidates)
         allowed = None if allowed is None else np.unique(allowed[allowed >= 0])
         leave_out = recipe.filter_seen if filter_seen is None else filter_seen

@@ -1,4 +1,4 @@
-"""Asked: whom a pipeline is asked about and what is told of them, from the caller's ids to dense numbers."""
+"""Audience: whom a pipeline is asked about and what is told of them, from the caller's ids to dense numbers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from shortlist.threads import blocks
 
 
 @dataclass(frozen=True)
-class Asked:
+class Audience:
     """The users asked for, each once: their `ids` and their dense `users` (int32), those of strangers beyond all known.
 
     `exclude` (`user`, `item`) must not be answered; `events` (`user`, `item`, `weight` in whole micro-units, `moment`
@@ -30,12 +30,12 @@ class Asked:
     exclude: pl.DataFrame | None = None
     events: pl.DataFrame | None = None
 
-    def blocks(self, size: int) -> Iterator["Asked"]:
+    def blocks(self, size: int) -> Iterator["Audience"]:
         """The same, at most `size` users at a time; one block of nobody where nobody is asked for."""
         for start, end in blocks(len(self.users), size) or [(0, 0)]:
             users = self.users[start:end]
             frames = [None if frame is None else rows_of(frame, users) for frame in (self.exclude, self.events)]
-            yield Asked(self.ids[start:end], users, *frames)
+            yield Audience(self.ids[start:end], users, *frames)
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -67,7 +67,7 @@ class Asked:
         return pl.concat(parts).unique() if parts else None
 
 
-def asked(users: Any, user_ids: IdMap, item_ids: IdMap, exclude: Any = None, events: Any = None) -> Asked:
+def audience(users: Any, user_ids: IdMap, item_ids: IdMap, exclude: Any = None, events: Any = None) -> Audience:
     """The `users` (ids, or a table with a column `user_id`), each once, in the order given, and what is told of them.
 
     None for the users are all that are known. `exclude` and `events` are tables of `user_id`, `item_id`; events have a
@@ -93,7 +93,7 @@ def asked(users: Any, user_ids: IdMap, item_ids: IdMap, exclude: Any = None, eve
         did = summed
     strangers = numbers < 0
     numbers[strangers] = len(user_ids) + np.arange(strangers.sum(), dtype=np.int32)
-    return Asked(
+    return Audience(
         ids,
         numbers,
         exclude=None if barred is None else _numbered(barred.filter(pl.col("item") >= 0).unique(), numbers),
