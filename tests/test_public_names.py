@@ -14,6 +14,7 @@ NAMES = {
     *("k_fold", "rolling", "Tree", "check", "Findings"),
     *("Popular", "Repurchase", "CoVisit", "SameAttribute", "UserKNN", "LambdaMART", "Features"),
     *("ItemKNN", "EASE", "GraphFilter", "ALS", "BPR"),
+    *("Regression", "FittedRegression", "Bias", "BayesianMF"),
     *("Pipeline", "FittedPipeline", "load", "evaluate", "evaluate_predictions", "anatomy", "baselines", "slices"),
     "report",
     *("ShortlistError", "ConfigError", "DataError", "ColumnError", "RejectsError"),

@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+import shortlist
 from shortlist.tables import samples
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +28,17 @@ def test_the_example_runs_as_it_stands(
     assert "repurchase" in told
     assert (tmp_path / "runs/today/manifest.json").is_file()
     assert len([line for line in example.splitlines() if line.strip()]) <= 15
+
+
+def test_the_example_of_how_much_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[1]
+    events = samples.shop(users=40).events.select("user_id", "item_id", rating=pl.lit(3.5))
+    events.unique(["user_id", "item_id"]).write_csv(tmp_path / "ratings.csv")
+    monkeypatch.chdir(tmp_path)
+    names = {"sl": shortlist}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["predicted"].columns == ["user_id", "item_id", "prediction", "low", "high"]
+    assert names["predicted"]["prediction"].to_list() == pytest.approx([3.5] * names["predicted"].height)
 
 
 def test_the_tree_names_every_file_and_no_other() -> None:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from shortlist.evaluation.slices import slices
     from shortlist.leaks.check import check
     from shortlist.leaks.findings import Findings
+    from shortlist.loading import load
     from shortlist.models.als import ALS
+    from shortlist.models.bayesian_mf import BayesianMF
+    from shortlist.models.bias import Bias
     from shortlist.models.bpr import BPR
     from shortlist.models.covisit import CoVisit
     from shortlist.models.ease import EASE
@@ -35,9 +38,10 @@ if TYPE_CHECKING:
     from shortlist.models.repurchase import Repurchase
     from shortlist.models.same_attribute import SameAttribute
     from shortlist.models.user_knn import UserKNN
-    from shortlist.pipeline import FittedPipeline, Pipeline, load
+    from shortlist.pipeline import FittedPipeline, Pipeline
     from shortlist.ranking.features import Features
     from shortlist.ranking.ranker import LambdaMART
+    from shortlist.regression import FittedRegression, Regression
     from shortlist.reporting.writing import report
     from shortlist.tables.engine import Engine
     from shortlist.yardsticks import baselines, evaluate
@@ -46,6 +50,8 @@ __all__ = [
     "ALS",
     "BPR",
     "EASE",
+    "BayesianMF",
+    "Bias",
     "CoVisit",
     "ColumnError",
     "ConfigError",
@@ -55,12 +61,14 @@ __all__ = [
     "Features",
     "Findings",
     "FittedPipeline",
+    "FittedRegression",
     "GraphFilter",
     "ItemKNN",
     "LambdaMART",
     "MissingExtraError",
     "Pipeline",
     "Popular",
+    "Regression",
     "RejectsError",
     "Repurchase",
     "SameAttribute",
@@ -89,6 +97,8 @@ __all__ = [
 _HOMES = {
     "ALS": "models.als",
     "BPR": "models.bpr",
+    "BayesianMF": "models.bayesian_mf",
+    "Bias": "models.bias",
     "EASE": "models.ease",
     "GraphFilter": "models.graph_filter",
     "ItemKNN": "models.item_knn",
@@ -98,9 +108,11 @@ _HOMES = {
     "Features": "ranking.features",
     "Findings": "leaks.findings",
     "FittedPipeline": "pipeline",
+    "FittedRegression": "regression",
     "LambdaMART": "ranking.ranker",
     "Pipeline": "pipeline",
     "Popular": "models.popular",
+    "Regression": "regression",
     "Repurchase": "models.repurchase",
     "SameAttribute": "models.same_attribute",
     "Split": "dataset.split",
@@ -117,7 +129,7 @@ _HOMES = {
     "evaluate_predictions": "evaluation.predictions",
     "k_fold": "dataset.folds",
     "last_n": "dataset.split",
-    "load": "pipeline",
+    "load": "loading",
     "report": "reporting.writing",
     "rolling": "dataset.folds",
     "slices": "evaluation.slices",

@@ -76,3 +76,17 @@ def newer(starts: np.ndarray, moment_E: np.ndarray) -> np.ndarray:
     later = np.empty(len(order), dtype=np.int32)
     later[order] = np.maximum.accumulate(np.where(new, place, 0)) - np.asarray(starts)[row]
     return later
+
+
+def ratings(data: Dataset) -> sparse.csr_array:
+    """What everybody said of what, as of the end of the data: float64, users × items, entries in order of their column.
+
+    An entry is the weight of a pair's newest event, the largest of those of one moment. Zeros are entries too.
+    """
+    e = data.events.filter(data.events.timestamp < data.as_of)
+    newest = e.group_by(["user", "item"]).aggregate(timestamp=e.timestamp.max())
+    said = e.inner_join(newest, ["user", "item", "timestamp"])
+    pairs = data.engine.frame(said.group_by(["user", "item"]).aggregate(value=said.weight.max())).sort("user", "item")
+    counts = np.bincount(pairs["user"].to_numpy(), minlength=len(data.user_ids))
+    entries = (pairs["value"].to_numpy().astype(np.float64), pairs["item"].to_numpy(), np.append(0, np.cumsum(counts)))
+    return sparse.csr_array(entries, shape=(len(data.user_ids), len(data.item_ids)))

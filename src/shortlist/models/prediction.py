@@ -1,0 +1,29 @@
+"""What a predictor is asked, and what it answers: how much, for a pair of a user and an item."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The number expected of each pair (float64), and how far from it the truth may be.
+
+    `deviation` is the standard deviation of the truth around `expected`; None where a model does not know it.
+    """
+
+    expected: np.ndarray
+    deviation: np.ndarray | None
+
+
+class Predictor(Protocol):
+    """A fitted model that says how much."""
+
+    def predict(self, users: np.ndarray, items: np.ndarray) -> Predicted:
+        """What is expected of each pair of dense ids (int32, the same length); -1 stands for somebody unknown.
+
+        The rows keep their order, and none hangs on another. An unknown user is one of whom nothing is known but what
+        all users have in common, an unknown item alike.
+        """
+        ...

@@ -1,0 +1,97 @@
+"""Regression: how much. From a table of what was said to a number for any pair, with an interval where it is known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import Field, model_validator
+from scipy.special import ndtri
+
+from shortlist import store
+from shortlist.config import Config
+from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.ids import IdMap
+from shortlist.dataset.views import ratings
+from shortlist.errors import DataError, StoreError
+from shortlist.models.bayesian_mf import BayesianMF, FittedBayesianMF
+from shortlist.models.bias import Bias, FittedBias
+from shortlist.models.prediction import Predictor
+from shortlist.tables.frames import columns_of
+
+AnyPredictor = Annotated[Bias | BayesianMF, Field(discriminator="kind")]
+
+
+class Regression(Config):
+    """Recipe: a model of how much, and the range that its answers keep to."""
+
+    model: AnyPredictor = BayesianMF()
+    """What learns the numbers."""
+    bounds: tuple[float, float] | Literal["auto"] | None = "auto"
+    """The smallest and the largest answer; auto: the smallest and the largest number that was learnt from."""
+    level: float = Field(0.9, gt=0, lt=1)
+    """Share of the true numbers that intervals are to hold."""
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> "Regression":
+        if isinstance(self.bounds, tuple) and not self.bounds[0] < self.bounds[1]:
+            raise ValueError(f"bounds={self.bounds}: the first is to be below the second")
+        return self
+
+    def fit(self, data: Dataset) -> "FittedRegression":
+        """Learn the weights of events, which is where a column `rating` is read to. Of a pair the newest counts."""
+        said = ratings(data).data
+        if not len(said):
+            raise DataError("there is no rating to learn from: the events are empty")
+        bounds = (float(said.min()), float(said.max())) if self.bounds == "auto" else self.bounds
+        recipe = self.model_copy(update={"bounds": bounds})
+        return FittedRegression(recipe, data.user_ids, data.item_ids, self.model.fit(data))
+
+
+@dataclass(frozen=True)
+class FittedRegression:
+    """What predicts, and the ids that it knows. The `recipe` names the bounds that were found."""
+
+    recipe: Regression
+    user_ids: IdMap
+    item_ids: IdMap
+    model: Predictor
+
+    def predict(self, rows: Any) -> pl.DataFrame:
+        """The number of each row: `user_id`, `item_id` (as given), `prediction`, and where known `low`, `high`.
+
+        `rows` is a table with `user_id` and `item_id`; further columns are ignored. The order is kept, a pair given
+        twice is answered twice. Of an unknown id the answer is that of somebody of whom nothing is known; a missing one
+        is a `DataError`. The interval is to hold the truth in `level` of the cases; a model that knows no deviation
+        gives none.
+        """
+        given = columns_of(rows, ("user_id", "item_id"), "the rows")
+        users, items = self.user_ids.numbers(given["user_id"]), self.item_ids.numbers(given["item_id"])
+        found = self.model.predict(users, items)
+        answers = {"prediction": found.expected}
+        if found.deviation is not None:
+            away = float(ndtri((1 + self.recipe.level) / 2)) * found.deviation
+            answers |= {"low": found.expected - away, "high": found.expected + away}
+        low, high = self.recipe.bounds if isinstance(self.recipe.bounds, tuple) else (-np.inf, np.inf)
+        return given.with_columns(pl.Series(name, np.clip(values, low, high)) for name, values in answers.items())
+
+    def save(self, path: str | Path) -> None:
+        """Stores it in a directory, in place of what was there; killed midway, that stays as it was."""
+        with store.replacing(Path(path)) as (contents, manifest):
+            manifest["regression"] = store.write(contents / "regression", self)
+
+
+def read(path: Path, told: Mapping[str, Any]) -> FittedRegression:
+    """The regression stored at `path`, whose manifest says `told`."""
+    if "regression" not in told:
+        raise StoreError(f"{str(path)!r} holds no regression: it was stored by something else")
+    fitted: FittedRegression = store.read(path / told["contents"] / "regression", told["regression"], _KINDS)
+    return fitted
+
+
+_KINDS: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (Regression, FittedRegression, IdMap, Bias, FittedBias, BayesianMF, FittedBayesianMF)
+}
