@@ -2,12 +2,15 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from shortlist.config import parse
 from shortlist.dataset.dataset import Dataset
 from shortlist.errors import ColumnError, ConfigError
 from shortlist.moments import DAY
 from shortlist.ranking.features import Features, grouping_attributes
+from shortlist.tables import samples
+from shortlist.tables.engine import Engine
 from worlds import TYPES, World, tiny_data, tiny_world
 
 RECIPE = Features(
@@ -158,3 +161,15 @@ def test_an_attribute_of_any_name_takes_no_other_columns_place(name: str, world:
 def test_no_spans_at_all_are_refused(spans: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="at least 1 item"):
         parse(Features, spans)
+
+
+def test_no_order_in_which_the_engine_brings_rows_home_changes_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = samples.shop(users=60, items=20, days=98, seed=1)
+    data = Dataset.read(made.events, made.items, made.users)
+    one = Features().fit(data)
+    frame = Engine.frame
+    for seed in range(3):
+        monkeypatch.setattr(Engine, "frame", lambda *given: frame(*given).sample(fraction=1, shuffle=True, seed=seed))  # noqa: B023
+        other = Features().fit(data)
+        for group, table in one.tables.items():
+            assert_frame_equal(table, other.tables[group], check_exact=True, check_row_order=False)

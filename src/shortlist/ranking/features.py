@@ -52,11 +52,13 @@ class Features(Config):
         habit = {"half_lives": _named([self.habit_half_life]), "windows": _named([self.habit_window])}
         tables = {}
         for group, keys in KEYS.items():
-            tables[group] = _days(data.engine.frame(relations.activity(events, as_of=data.as_of, keys=keys, **spans)))
+            tables[group] = data.engine.frame(relations.activity(events, as_of=data.as_of, keys=keys, **spans))
+        repetition = {group: _repetition(tables["pair"], group) for group in ("user", "item")}
+        tables = {group: _days(table) for group, table in tables.items()}
         visits = relations.visits_since(events, as_of=data.as_of)
         tables["pair"] = tables["pair"].join(data.engine.frame(visits), on=["user", "item"])
-        for group in ("user", "item"):
-            tables[group] = tables[group].join(_repetition(tables["pair"], group), on=group)
+        for group, repeated in repetition.items():
+            tables[group] = tables[group].join(repeated, on=group)
         for name in attributes:
             valued = relations.with_attribute(events, data.items, on="item", column=name)
             activity = relations.activity(valued, as_of=data.as_of, keys=("user", "value"), **habit)
@@ -128,7 +130,8 @@ def _days(table: pl.DataFrame) -> pl.DataFrame:
 def _repetition(pairs: pl.DataFrame, key: str) -> pl.DataFrame:
     """For each user or item, from all its pairs: how many there are, the share that came again, and after how long."""
     again = pl.col("times") > 1
-    span = (pl.col("age") - pl.col("since")).sum()
+    # A sum of whole microseconds, so that no order of addition changes a bit.
+    span = (pl.col("age") - pl.col("since")).sum() / DAY
     return pairs.group_by(key).agg(
         pairs=pl.len().cast(pl.Float32),
         # Shrunk towards a twentieth by ten pairs, so that one makes no certainty.
