@@ -19,18 +19,18 @@ SAID = table(("a", "x", 1.0, 1), ("a", "y", 5.0, 2), ("b", "x", 3.0, 3))
 def test_of_a_pair_the_newest_rating_counts() -> None:
     changed = pl.concat([SAID, table(("a", "x", 4.0, 9), ("b", "x", 2.0, 0))])
     alone = table(("a", "x", 4.0, 9), ("a", "y", 5.0, 2), ("b", "x", 3.0, 3))
-    recipe = Regression(model=sl.Bias())
+    recipe = Regression(models=(sl.Bias(),))
     one, other = (recipe.fit(sl.Dataset.read(events)).predict(SAID) for events in (changed, alone))
     assert one.equals(other)
 
 
 def test_bounds_are_what_was_seen_or_what_is_named_or_none() -> None:
     data = sl.Dataset.read(SAID)
-    recipe = Regression(model=sl.Bias(regularization=0.0))
+    recipe = Regression(models=(sl.Bias(regularization=0.0),))
     assert recipe.fit(data).recipe.bounds == (1.0, 5.0)
     free = recipe.model_copy(update={"bounds": None}).fit(data).predict(table(("b", "y", 0.0, 0)))
     assert free["prediction"].item() > 5.5
-    tight = Regression(model=sl.Bias(regularization=0.0), bounds=(2.0, 3.0)).fit(data).predict(SAID)
+    tight = Regression(models=(sl.Bias(regularization=0.0),), bounds=(2.0, 3.0)).fit(data).predict(SAID)
     assert tight["prediction"].is_between(2, 3).all()
     assert tight["prediction"].to_list()[:2] == [2.0, 3.0]
 
@@ -38,7 +38,9 @@ def test_bounds_are_what_was_seen_or_what_is_named_or_none() -> None:
 def test_a_wider_level_gives_wider_intervals() -> None:
     data = sl.Dataset.read(SAID)
     model = sl.BayesianMF(factors=2, sweeps=6, burn_in=2)
-    wide, narrow = (Regression(model=model, level=level, bounds=None).fit(data).predict(SAID) for level in (0.95, 0.5))
+    wide, narrow = (
+        Regression(models=(model,), level=level, bounds=None).fit(data).predict(SAID) for level in (0.95, 0.5)
+    )
     assert ((wide["high"] - wide["low"]) > 2 * (narrow["high"] - narrow["low"])).all()
 
 
@@ -47,8 +49,8 @@ def test_a_wider_level_gives_wider_intervals() -> None:
     [
         ({"bounds": (5.0, 1.0)}, "the first is to be below the second"),
         ({"level": 1.0}, "less than 1"),
-        ({"model": {"kind": "bayesian_mf", "sweeps": 5, "burn_in": 5}}, "leaves none"),
-        ({"model": {"kind": "svd"}}, "bayesian_mf"),
+        ({"models": [{"kind": "bayesian_mf", "sweeps": 5, "burn_in": 5}]}, "leaves none"),
+        ({"models": [{"kind": "svd"}]}, "bayesian_mf"),
     ],
 )
 def test_what_means_nothing_is_refused(settings: Any, told: str) -> None:
@@ -57,7 +59,7 @@ def test_what_means_nothing_is_refused(settings: Any, told: str) -> None:
 
 
 def test_rows_without_ids_and_ids_of_another_type_are_told() -> None:
-    fitted = Regression(model=sl.Bias()).fit(sl.Dataset.read(SAID))
+    fitted = Regression(models=(sl.Bias(),)).fit(sl.Dataset.read(SAID))
     with pytest.raises(sl.ColumnError, match="item_id"):
         fitted.predict(pl.DataFrame({"user_id": ["a"]}))
     with pytest.raises(sl.DataError, match="1 rows have no item_id"):

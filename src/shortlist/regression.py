@@ -13,22 +13,30 @@ from scipy.special import ndtri
 from shortlist import store
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.folds import k_fold
 from shortlist.dataset.ids import IdMap
 from shortlist.dataset.views import ratings
 from shortlist.errors import DataError, StoreError
 from shortlist.models.bayesian_mf import BayesianMF, FittedBayesianMF
 from shortlist.models.bias import Bias, FittedBias
-from shortlist.models.prediction import Predictor
+from shortlist.models.prediction import Predicted, Predictor, together
+from shortlist.progress import step
+from shortlist.stack import Stack
 from shortlist.tables.frames import columns_of
+
+FEW = 20
+"""Pairs for each fold, of which fewer weigh no models: then they have equal shares."""
 
 AnyPredictor = Annotated[Bias | BayesianMF, Field(discriminator="kind")]
 
 
 class Regression(Config):
-    """Recipe: a model of how much, and the range that its answers keep to."""
+    """Recipe: one or several models of how much, and the range that the answers keep to."""
 
-    model: AnyPredictor = BayesianMF()
-    """What learns the numbers."""
+    models: tuple[AnyPredictor, ...] = Field((BayesianMF(),), min_length=1)
+    """What learns the numbers; several are weighed by what they say of pairs that they have not seen."""
+    folds: int = Field(5, ge=2)
+    """Parts of the pairs, of which each is kept back once to weigh several models."""
     bounds: tuple[float, float] | Literal["auto"] | None = "auto"
     """The smallest and the largest answer; auto: the smallest and the largest number that was learnt from."""
     level: float = Field(0.9, gt=0, lt=1)
@@ -40,14 +48,36 @@ class Regression(Config):
             raise ValueError(f"bounds={self.bounds}: the first is to be below the second")
         return self
 
-    def fit(self, data: Dataset) -> "FittedRegression":
-        """Learn the weights of events, which is where a column `rating` is read to. Of a pair the newest counts."""
+    def fit(self, data: Dataset, *, seed: int = 0) -> "FittedRegression":
+        """Learn the weights of events, which is where a column `rating` is read to. Of a pair the newest counts.
+
+        The seed draws the folds; each model draws by its own.
+        """
         said = ratings(data).data
         if not len(said):
             raise DataError("there is no rating to learn from: the events are empty")
         bounds = (float(said.min()), float(said.max())) if self.bounds == "auto" else self.bounds
         recipe = self.model_copy(update={"bounds": bounds})
-        return FittedRegression(recipe, data.user_ids, data.item_ids, self.model.fit(data))
+        several = len(self.models) > 1
+        few = len(said) < FEW * self.folds
+        stack = Stack.equal(len(self.models)) if several and few else _stack(recipe, data, seed) if several else None
+        with step("fit the models on everything"):
+            models = tuple(model.fit(data) for model in self.models)
+        return FittedRegression(recipe, data.user_ids, data.item_ids, models, stack)
+
+
+def _stack(recipe: Regression, data: Dataset, seed: int) -> Stack:
+    """The models weighed by what each says of a fold that it was fitted without."""
+    told: list[list[Predicted]] = [[] for _ in recipe.models]
+    truth = []
+    for number, fold in enumerate(k_fold(data, recipe.folds, seed=seed), start=1):
+        with step(f"fit the models without fold {number} of {recipe.folds}"):
+            held_UI = ratings(fold.test)
+            users, items = np.repeat(np.arange(held_UI.shape[0]), np.diff(held_UI.indptr)), held_UI.indices
+            for model, answers in zip(recipe.models, told, strict=True):
+                answers.append(model.fit(fold.train).predict(users, items))
+            truth.append(held_UI.data)
+    return Stack.fit([together(answers) for answers in told], np.concatenate(truth))
 
 
 @dataclass(frozen=True)
@@ -57,7 +87,9 @@ class FittedRegression:
     recipe: Regression
     user_ids: IdMap
     item_ids: IdMap
-    model: Predictor
+    models: tuple[Predictor, ...]
+    stack: Stack | None
+    """How several models are weighed."""
 
     def predict(self, rows: Any) -> pl.DataFrame:
         """The number of each row: `user_id`, `item_id` (as given), `prediction`, and where known `low`, `high`.
@@ -69,13 +101,18 @@ class FittedRegression:
         """
         given = columns_of(rows, ("user_id", "item_id"), "the rows")
         users, items = self.user_ids.numbers(given["user_id"]), self.item_ids.numbers(given["item_id"])
-        found = self.model.predict(users, items)
+        found = self.answer(users, items)
         answers = {"prediction": found.expected}
         if found.deviation is not None:
             away = float(ndtri((1 + self.recipe.level) / 2)) * found.deviation
             answers |= {"low": found.expected - away, "high": found.expected + away}
         low, high = self.recipe.bounds if isinstance(self.recipe.bounds, tuple) else (-np.inf, np.inf)
         return given.with_columns(pl.Series(name, np.clip(values, low, high)) for name, values in answers.items())
+
+    def answer(self, users: np.ndarray, items: np.ndarray) -> Predicted:
+        """What is expected of pairs of dense ids, before it is held to the bounds; see `Predictor`."""
+        told = [model.predict(users, items) for model in self.models]
+        return told[0] if self.stack is None else self.stack.predict(told)
 
     def save(self, path: str | Path) -> None:
         """Stores it in a directory, in place of what was there; killed midway, that stays as it was."""
@@ -93,5 +130,5 @@ def read(path: Path, told: Mapping[str, Any]) -> FittedRegression:
 
 _KINDS: dict[str, type] = {
     kind.__name__: kind
-    for kind in (Regression, FittedRegression, IdMap, Bias, FittedBias, BayesianMF, FittedBayesianMF)
+    for kind in (Regression, FittedRegression, Stack, IdMap, Bias, FittedBias, BayesianMF, FittedBayesianMF)
 }

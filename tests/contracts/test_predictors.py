@@ -22,6 +22,10 @@ RECIPES: dict[str, Any] = {
     "bayesian_mf without implicit": BayesianMF(factors=2, sweeps=10, burn_in=2, implicit=False),
 }
 
+REGRESSIONS: dict[str, Regression] = {name: Regression(models=(recipe,)) for name, recipe in RECIPES.items()} | {
+    "stack": Regression(models=(RECIPES["bias"], RECIPES["bayesian_mf"]), folds=2),
+}
+
 
 def said(seed: int = 0, users: int = 12, items: int = 9) -> pl.DataFrame:
     """About half of the pairs, rated 1 to 5."""
@@ -39,9 +43,9 @@ ASKED = pl.DataFrame({"user_id": [3, 0, 99, 3, 5, 99], "item_id": [1, 8, 2, 1, 7
 """Known pairs, one of them twice, and ids that are unknown on either side and on both."""
 
 
-@pytest.fixture(params=RECIPES, scope="module")
+@pytest.fixture(params=REGRESSIONS, scope="module")
 def fitted(request: pytest.FixtureRequest) -> FittedRegression:
-    return Regression(model=RECIPES[request.param]).fit(sl.Dataset.read(said()))
+    return REGRESSIONS[request.param].fit(sl.Dataset.read(said()))
 
 
 def test_every_recipe_is_here() -> None:
@@ -72,14 +76,14 @@ def test_answers_keep_to_the_range_of_what_was_said(fitted: FittedRegression) ->
 def test_an_interval_holds_the_prediction_and_a_stranger_is_less_certain(fitted: FittedRegression) -> None:
     found = fitted.predict(ASKED)
     if "low" not in found.columns:
-        assert fitted.model.predict(np.zeros(1, np.int32), np.zeros(1, np.int32)).deviation is None
+        assert fitted.answer(np.zeros(1, np.int32), np.zeros(1, np.int32)).deviation is None
         return
     assert (found["low"] <= found["prediction"]).all()
     assert (found["prediction"] <= found["high"]).all()
     users = fitted.user_ids.numbers([*range(12)])
     items = fitted.item_ids.numbers([2] * 12)
-    known = fitted.model.predict(users, items).deviation
-    strange = fitted.model.predict(np.full(12, -1), items).deviation
+    known = fitted.answer(users, items).deviation
+    strange = fitted.answer(np.full(12, -1), items).deviation
     assert known is not None
     assert strange is not None
     assert strange[0] > np.median(known)
@@ -93,27 +97,22 @@ def test_a_stored_one_answers_alike(fitted: FittedRegression, tmp_path: Path) ->
     assert again.predict(ASKED).equals(fitted.predict(ASKED))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", REGRESSIONS)
 def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(name: str, monkeypatch: Any) -> None:
     events = said(seed=1, users=150)
-    one = Regression(model=RECIPES[name]).fit(sl.Dataset.read(events)).predict(events)
+    one = REGRESSIONS[name].fit(sl.Dataset.read(events)).predict(events)
     monkeypatch.setattr(threads, "cores", lambda: 1)
-    assert (
-        Regression(model=RECIPES[name])
-        .fit(sl.Dataset.read(events.sample(fraction=1, shuffle=True)))
-        .predict(events)
-        .equals(one)
-    )
+    assert REGRESSIONS[name].fit(sl.Dataset.read(events.sample(fraction=1, shuffle=True))).predict(events).equals(one)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", REGRESSIONS)
 def test_a_recipe_is_a_file_and_back(name: str, tmp_path: Path) -> None:
-    recipe = Regression(model=RECIPES[name], bounds=(1.0, 5.0))
+    recipe = REGRESSIONS[name].model_copy(update={"bounds": (1.0, 5.0)})
     (tmp_path / "a.toml").write_text(to_toml(recipe), encoding="utf-8")
     assert read_toml(Regression, tmp_path / "a.toml") == recipe
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", REGRESSIONS)
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2), st.sampled_from([-1.0, 0.0, 0.5, 5.0, 1e6])),
@@ -124,5 +123,5 @@ def test_a_recipe_is_a_file_and_back(name: str, tmp_path: Path) -> None:
 @settings(max_examples=15, deadline=None)
 def test_no_events_break_it(name: str, rows: list[tuple[int, int, int, float]]) -> None:
     events = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "weight"], orient="row")
-    found = Regression(model=RECIPES[name]).fit(sl.Dataset.read(events)).predict(ASKED)
+    found = REGRESSIONS[name].fit(sl.Dataset.read(events)).predict(ASKED)
     assert found["prediction"].is_between(events["weight"].min(), events["weight"].max()).all()

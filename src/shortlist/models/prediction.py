@@ -1,5 +1,6 @@
 """What a predictor is asked, and what it answers: how much, for a pair of a user and an item."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,13 @@ class Predicted:
 
     expected: np.ndarray
     deviation: np.ndarray | None
+
+
+def together(parts: Sequence[Predicted]) -> Predicted:
+    """What one model said of one lot of pairs after another."""
+    deviations = [part.deviation for part in parts if part.deviation is not None]
+    expected = np.concatenate([part.expected for part in parts])
+    return Predicted(expected, np.concatenate(deviations) if deviations else None)
 
 
 class Predictor(Protocol):
