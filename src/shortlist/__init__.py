@@ -26,14 +26,17 @@ if TYPE_CHECKING:
     from shortlist.leaks.check import check
     from shortlist.leaks.findings import Findings
     from shortlist.loading import load
+    from shortlist.memory_report import memory_report
     from shortlist.models.als import ALS
     from shortlist.models.bayesian_mf import BayesianMF
     from shortlist.models.bias import Bias
     from shortlist.models.bpr import BPR
     from shortlist.models.covisit import CoVisit
+    from shortlist.models.dot_product import DotProduct
     from shortlist.models.ease import EASE
     from shortlist.models.graph_filter import GraphFilter
     from shortlist.models.item_knn import ItemKNN
+    from shortlist.models.neural_ratings import NeuralRatings
     from shortlist.models.popular import Popular
     from shortlist.models.repurchase import Repurchase
     from shortlist.models.same_attribute import SameAttribute
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from shortlist.regression import FittedRegression, Regression
     from shortlist.reporting.writing import report
     from shortlist.tables.engine import Engine
+    from shortlist.training.plan import Training
     from shortlist.yardsticks import baselines, evaluate
 
 __all__ = [
@@ -57,6 +61,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Dataset",
+    "DotProduct",
     "Engine",
     "Features",
     "Findings",
@@ -66,6 +71,7 @@ __all__ = [
     "ItemKNN",
     "LambdaMART",
     "MissingExtraError",
+    "NeuralRatings",
     "Pipeline",
     "Popular",
     "Regression",
@@ -75,6 +81,7 @@ __all__ = [
     "ShortlistError",
     "Split",
     "StoreError",
+    "Training",
     "Tree",
     "UserKNN",
     "anatomy",
@@ -89,6 +96,7 @@ __all__ = [
     "k_fold",
     "last_n",
     "load",
+    "memory_report",
     "report",
     "rolling",
     "slices",
@@ -99,7 +107,10 @@ _HOMES = {
     "BPR": "models.bpr",
     "BayesianMF": "models.bayesian_mf",
     "Bias": "models.bias",
+    "DotProduct": "models.dot_product",
     "EASE": "models.ease",
+    "NeuralRatings": "models.neural_ratings",
+    "Training": "training.plan",
     "GraphFilter": "models.graph_filter",
     "ItemKNN": "models.item_knn",
     "CoVisit": "models.covisit",
@@ -130,6 +141,7 @@ _HOMES = {
     "k_fold": "dataset.folds",
     "last_n": "dataset.split",
     "load": "loading",
+    "memory_report": "memory_report",
     "report": "reporting.writing",
     "rolling": "dataset.folds",
     "slices": "evaluation.slices",

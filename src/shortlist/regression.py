@@ -19,15 +19,18 @@ from shortlist.dataset.views import ratings
 from shortlist.errors import DataError, StoreError
 from shortlist.models.bayesian_mf import BayesianMF, FittedBayesianMF
 from shortlist.models.bias import Bias, FittedBias
+from shortlist.models.dot_product import DotProduct, FittedDotProduct
+from shortlist.models.neural_ratings import FittedNeuralRatings, NeuralRatings
 from shortlist.models.prediction import Predicted, Predictor, together
 from shortlist.progress import step
 from shortlist.stack import Stack
 from shortlist.tables.frames import columns_of
+from shortlist.training.plan import Training
 
 FEW = 20
 """Pairs for each fold, of which fewer weigh no models: then they have equal shares."""
 
-AnyPredictor = Annotated[Bias | BayesianMF, Field(discriminator="kind")]
+AnyPredictor = Annotated[Bias | BayesianMF | DotProduct | NeuralRatings, Field(discriminator="kind")]
 
 
 class Regression(Config):
@@ -130,5 +133,9 @@ def read(path: Path, told: Mapping[str, Any]) -> FittedRegression:
 
 _KINDS: dict[str, type] = {
     kind.__name__: kind
-    for kind in (Regression, FittedRegression, Stack, IdMap, Bias, FittedBias, BayesianMF, FittedBayesianMF)
+    for kind in (
+        *(Regression, FittedRegression, Stack, IdMap, Training),
+        *(Bias, FittedBias, BayesianMF, FittedBayesianMF),
+        *(DotProduct, FittedDotProduct, NeuralRatings, FittedNeuralRatings),
+    )
 }

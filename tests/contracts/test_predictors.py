@@ -14,11 +14,20 @@ from shortlist import threads
 from shortlist.config import read_toml, to_toml
 from shortlist.models.bayesian_mf import BayesianMF
 from shortlist.models.bias import Bias
+from shortlist.models.dot_product import DotProduct
+from shortlist.models.neural_ratings import NeuralRatings
 from shortlist.regression import AnyPredictor, FittedRegression, Regression
+from shortlist.training.plan import Training
 
 RECIPES: dict[str, Any] = {
     "bias": Bias(),
     "bayesian_mf": BayesianMF(factors=3, sweeps=12, burn_in=4, draws=6),
+    "dot_product": DotProduct(factors=4, training=Training(epochs=2)),
+    "dot_product with a patience and a rate of its own": DotProduct(
+        factors=2,
+        training=Training(learning_rate="auto", patience=1, epochs=3, clip=1.0, accumulate=2, schedule="warm_up"),
+    ),
+    "neural_ratings": NeuralRatings(factors=3, layers=(4, 3), training=Training(epochs=2)),
     "bayesian_mf without implicit": BayesianMF(factors=2, sweeps=10, burn_in=2, implicit=False),
 }
 
