@@ -8,7 +8,8 @@ import pytest
 from scipy import sparse
 
 from shortlist.dataset.dataset import Dataset
-from shortlist.kernels.gibbs import draw_rows, draw_sources, moments_of_pairs, sums
+from shortlist.kernels.gibbs import draw_rows, draw_sources, grams_of_sources, moments_of_pairs, squares
+from shortlist.models import bayesian_mf
 from shortlist.models.bayesian_mf import BayesianMF, _in_common
 
 ROWS, COLUMNS, F = 7, 5, 3
@@ -24,67 +25,110 @@ def parts(seed: int = 0) -> dict[str, np.ndarray]:
         "bias": random.normal(size=COLUMNS),
         "x": random.normal(size=(COLUMNS, F)),
         "shift": random.normal(size=(ROWS, F)),
-        "mean": random.normal(size=F + 1),
+        "mean": random.normal(size=(ROWS, F + 1)),
         "precision": half @ half.T + np.eye(F + 1),
         "normal": random.normal(size=(ROWS, F + 1)),
     }
 
 
+def with_one(x_CF: np.ndarray) -> np.ndarray:
+    return np.column_stack([x_CF, np.ones(len(x_CF))])
+
+
 def test_a_row_is_drawn_from_its_normal_distribution() -> None:
     p = parts()
     said, noise = p["said"], 2.5
-    given = (said.indptr, said.indices, said.data, p["bias"], p["x"], p["shift"], p["mean"], p["precision"], noise)
+    x = with_one(p["x"])
+    given = (said.indptr, said.indices, said.data, p["bias"], x, p["shift"], p["mean"], p["precision"], noise)
     expected, drawn = np.empty((ROWS, F + 1)), np.empty((ROWS, F + 1))
-    draw_rows(0, ROWS, *given, np.zeros((ROWS, F + 1)), expected)
-    draw_rows(0, ROWS, *given, p["normal"], drawn)
+    gram, left = np.empty((ROWS, F, F), np.float32), np.empty((ROWS, F))
+    draw_rows(0, ROWS, *given, np.zeros((ROWS, F + 1)), expected, gram, left)
+    draw_rows(0, ROWS, *given, p["normal"], drawn, gram, left)
+    total = 0.0
     for r in range(ROWS):
         columns = said.indices[said.indptr[r] : said.indptr[r + 1]]
-        known = np.column_stack([p["x"][columns], np.ones(len(columns))])
-        left = said.data[said.indptr[r] : said.indptr[r + 1]] - p["bias"][columns] - p["x"][columns] @ p["shift"][r]
+        known = x[columns]
+        values = said.data[said.indptr[r] : said.indptr[r + 1]] - p["bias"][columns]
         whole = p["precision"] + noise * known.T @ known
-        wanted = np.linalg.solve(whole, p["precision"] @ p["mean"] + noise * known.T @ left)
+        of_values = noise * known.T @ (values - p["x"][columns] @ p["shift"][r])
+        wanted = np.linalg.solve(whole, p["precision"] @ p["mean"][r] + of_values)
         assert np.allclose(expected[r], wanted)
         assert np.allclose(drawn[r] - wanted, np.linalg.solve(np.linalg.cholesky(whole).T, p["normal"][r]))
+        rest = values - known @ (drawn[r] + np.append(p["shift"][r], 0))
+        assert np.allclose(gram[r], known[:, :F].T @ known[:, :F], atol=1e-5)
+        assert np.allclose(left[r], known[:, :F].T @ rest)
+        total += rest @ rest
+    of_model = (drawn, p["bias"], p["x"], p["shift"])
+    assert squares(0, ROWS, said.indptr, said.indices, said.data, *of_model) == pytest.approx(total)
 
 
 def test_a_source_is_drawn_from_its_normal_distribution_and_what_it_moves_moves_along() -> None:
     p = parts()
     said, noise, precision = p["said"], 2.5, 4.0
-    row, share = p["normal"].copy(), 1 / np.sqrt(np.maximum(np.diff(said.indptr), 1))
+    share = 1 / np.sqrt(np.maximum(np.diff(said.indptr), 1))
     met = sparse.csr_array((said != 0).T.tocsr())
     source = np.random.default_rng(1).normal(size=(COLUMNS, F))
     met_by = (said != 0).toarray()
     shift = share[:, None] * (met_by @ source)
-    gram, left = np.empty((ROWS, F, F), np.float32), np.empty((ROWS, F))
-    of_rows = (said.indptr, said.indices, said.data, row, p["bias"], p["x"])
-
-    def summed(shift: np.ndarray) -> np.ndarray:
-        found = np.empty((ROWS, F))
-        sums(0, ROWS, *of_rows, shift, np.empty_like(gram), found)
-        return found
-
-    sums(0, ROWS, *of_rows, shift, gram, left)
+    gram, left, row = np.empty((ROWS, F, F), np.float32), np.empty((ROWS, F)), np.empty((ROWS, F + 1))
+    common = (shift.copy(), p["mean"], p["precision"], noise, p["normal"], row)
+    draw_rows(0, ROWS, said.indptr, said.indices, said.data, p["bias"], with_one(p["x"]), *common, gram, left)
+    of_sources = np.empty((COLUMNS, F, F), np.float32)
+    grams_of_sources(0, COLUMNS, met.indptr, met.indices, share, gram, of_sources)
+    for c in range(COLUMNS):
+        users = np.flatnonzero(met_by[:, c])
+        assert np.allclose(of_sources[c], (share[users, None, None] ** 2 * gram[users]).sum(axis=0), atol=1e-5)
     old = source.copy()
-    draw_sources(
-        met.indptr[:2], met.indices, share, gram, left, precision, noise, np.zeros((1, F)), source[:1], shift
-    )  # the first source alone
+    of_rows = (share, gram, of_sources, left, precision, noise, np.zeros((1, F)), source[:1], shift)
+    draw_sources(met.indptr[:2], met.indices, *of_rows)  # the first source alone
     assert np.allclose(shift, share[:, None] * (met_by @ source), atol=1e-6)
-    assert np.allclose(left, summed(shift), atol=1e-5)
     users, items = np.nonzero(met_by)
     dense = said.toarray()
+    vector = row[:, :F] + shift
+    rest = dense[users, items] - row[users, F] - p["bias"][items] - np.einsum("nf,nf->n", vector[users], p["x"][items])
+    for r in range(ROWS):
+        assert np.allclose(left[r], rest[users == r] @ p["x"][items[users == r]], atol=1e-5)
     # Of source 0 the values are linear: share · x of the rows that met column 0.
     known = np.where(met_by[users, 0][:, None], share[users][:, None] * p["x"][items], 0.0)
-    rest = row[:, :F] + share[:, None] * (met_by @ np.vstack([np.zeros(F), old[1:]]))
-    of_rest = dense[users, items] - row[users, F] - p["bias"][items] - np.einsum("nf,nf->n", rest[users], p["x"][items])
+    vector = row[:, :F] + share[:, None] * (met_by @ np.vstack([np.zeros(F), old[1:]]))
+    of_rest = (
+        dense[users, items] - row[users, F] - p["bias"][items] - np.einsum("nf,nf->n", vector[users], p["x"][items])
+    )
     wanted = np.linalg.solve(precision * np.eye(F) + noise * known.T @ known, noise * known.T @ of_rest)
     assert np.allclose(source[0], wanted, atol=1e-5)
+
+
+def test_what_is_known_of_items_tells_of_one_that_nobody_rated() -> None:
+    random = np.random.default_rng(5)
+    kinds = ["good", "bad"] * 30
+    rows = [(u, i, (4.0 if kinds[i] == "good" else 2.0) + 0.3 * random.normal()) for u in range(40) for i in range(50)]
+    events = pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row").sample(fraction=0.3, seed=1)
+    data = Dataset.read(events, pl.DataFrame({"item_id": range(60), "kind": kinds}))
+    new = data.item_ids.numbers(pl.Series([58, 59]))
+    users = np.zeros(2, np.int32)
+    told = BayesianMF(factors=2, sweeps=40, burn_in=10).fit(data).predict(users, new)
+    assert told.expected == pytest.approx([4.0, 2.0], abs=0.4)
+    blind = BayesianMF(factors=2, sweeps=40, burn_in=10, attributes=False).fit(data).predict(users, new)
+    assert blind.expected == pytest.approx([3.0, 3.0], abs=0.4)
+    assert told.deviation is not None
+    assert blind.deviation is not None
+    assert (told.deviation < blind.deviation).all()
+
+
+def test_few_draws_are_kept_where_they_would_be_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = pl.DataFrame({"user_id": [1, 2, 1], "item_id": [1, 1, 2], "rating": [1.0, 2.0, 3.0]})
+    model = BayesianMF(factors=2, sweeps=30, burn_in=5)
+    assert len(model.fit(Dataset.read(events)).user_draws) == 25
+    monkeypatch.setattr(bayesian_mf, "LARGEST", 3 * 4 * 3 * 6)
+    assert len(model.fit(Dataset.read(events)).user_draws) == 3
 
 
 def test_what_rows_have_in_common_is_found_again() -> None:
     random = np.random.default_rng(0)
     half = np.array([[2.0, 0, 0], [0.5, 1.0, 0], [-1, 0.3, 0.5]])
     rows = random.normal(size=(4_000, 3)) @ half.T + [1, -2, 3]
-    means, precisions = zip(*(_in_common(rows, random) for _ in range(200)), strict=True)
+    nothing = np.zeros((3, 3))
+    means, precisions = zip(*(_in_common(rows, nothing, 0, random) for _ in range(200)), strict=True)
     assert np.allclose(np.mean(means, axis=0), [1, -2, 3], atol=0.1)
     assert np.allclose(np.linalg.inv(np.mean(precisions, axis=0)), half @ half.T, atol=0.25)
     assert np.std(means, axis=0) == pytest.approx(np.sqrt(np.diag(half @ half.T) / 4_000), rel=0.2)

@@ -8,7 +8,7 @@ from shortlist.config import parse
 from shortlist.dataset.dataset import Dataset
 from shortlist.errors import ColumnError, ConfigError
 from shortlist.moments import DAY
-from shortlist.ranking.features import Features, grouping_attributes
+from shortlist.ranking.features import Features
 from shortlist.tables import samples
 from shortlist.tables.engine import Engine
 from worlds import TYPES, World, tiny_data, tiny_world
@@ -123,22 +123,6 @@ def test_events_at_and_after_the_moment_change_no_feature(world: World) -> None:
     planted = [(user, item, moment + after, 9.0) for user in range(8) for item in range(6) for after in (0, 1, 500)]
     leaky = tiny_data(past + planted).before(moment)
     assert RECIPE.fit(leaky).of(CANDIDATES).equals(RECIPE.fit(honest).of(CANDIDATES))
-
-
-def test_attributes_that_group_items_are_found() -> None:
-    items = pl.DataFrame(
-        {
-            "item_id": range(6),
-            "type": TYPES,
-            "name": [f"name {number}" for number in range(6)],
-            "shelf": [1, 1, 1, 2, 2, 2],
-            "same": ["x"] * 6,
-            "price": [1.5] * 6,
-        }
-    )
-    data = Dataset.read(pl.DataFrame({"user_id": [1], "item_id": [1]}), items)
-    assert grouping_attributes(data) == ("shelf",)
-    assert grouping_attributes(Dataset.read(pl.DataFrame({"user_id": [1], "item_id": [1]}))) == ()
 
 
 def test_an_attribute_that_items_do_not_have_is_told_with_the_nearest(world: World) -> None:

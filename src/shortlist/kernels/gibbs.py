@@ -11,105 +11,134 @@ from shortlist.kernels import compiled
 
 @compiled
 def draw_rows(
-    first, last, starts, column_E, value_E, bias_C, x_CF, shift_RF, mean_D, precision_DD, noise, normal_RD, row_RD
+    first,
+    last,
+    starts,
+    column_E,
+    value_E,
+    bias_C,
+    x_CD,
+    shift_RF,
+    mean_RD,
+    precision_DD,
+    noise,
+    normal_RD,
+    row_RD,
+    gram_RFF,
+    left_RF,
 ):
     """Draws factors and bias for rows `first` to `last` and writes them into `row_RD`.
 
     A value is (row's factors + shift) · x_c + row's bias + bias_c + noise of precision `noise`; factors and bias are
-    normal around `mean_D` with `precision_DD` before the row's entries are seen.
+    normal around the row's mean with `precision_DD` before its entries are seen. The last number of each x_c is 1.
+
+    Into `gram_RFF` goes Σ x xᵀ, and into `left_RF` Σ (what the model leaves of a value) x, the bias left out of x.
     """
-    F = x_CF.shape[1]
-    D = F + 1
-    p_DD, h_D, x_D = np.empty((D, D)), np.empty(D), np.empty(D)
-    x_D[F] = 1.0
+    D = x_CD.shape[1]
+    F = D - 1
+    longest = 0
     for r in range(first, last):
-        for a in range(D):
-            h_D[a] = 0.0
-            for b in range(a + 1):
-                p_DD[a, b] = 0.0
-        for e in range(starts[r], starts[r + 1]):
-            c = column_E[e]
-            left = value_E[e] - bias_C[c]
-            for f in range(F):
-                x_D[f] = x_CF[c, f]
-                left -= shift_RF[r, f] * x_D[f]
+        longest = max(longest, starts[r + 1] - starts[r])
+    x_ED, left_E = np.empty((longest, D)), np.empty(longest)
+    v_D, p_DD, h_D = np.empty(D), np.empty((D, D)), np.empty(D)
+    for r in range(first, last):
+        n = starts[r + 1] - starts[r]
+        for e in range(n):
+            c = column_E[starts[r] + e]
+            left_E[e] = value_E[starts[r] + e] - bias_C[c]
             for a in range(D):
-                h_D[a] += x_D[a] * left
-                for b in range(a + 1):
-                    p_DD[a, b] += x_D[a] * x_D[b]
+                x_ED[e, a] = x_CD[c, a]
+        gram_DD, told_D = np.dot(x_ED[:n].T, x_ED[:n]), np.dot(x_ED[:n].T, left_E[:n])
         for a in range(D):
+            h_D[a] = told_D[a]
+            for f in range(F):
+                h_D[a] -= gram_DD[a, f] * shift_RF[r, f]
             h_D[a] *= noise
             for b in range(D):
-                h_D[a] += precision_DD[a, b] * mean_D[b]
+                h_D[a] += precision_DD[a, b] * mean_RD[r, b]
             for b in range(a + 1):
-                p_DD[a, b] = precision_DD[a, b] + noise * p_DD[a, b]
+                p_DD[a, b] = precision_DD[a, b] + noise * gram_DD[a, b]
         _draw(p_DD, h_D, normal_RD[r])
         for a in range(D):
             row_RD[r, a] = h_D[a]
+            v_D[a] = h_D[a]
+            if a < F:
+                v_D[a] += shift_RF[r, a]
+        for a in range(F):
+            left_RF[r, a] = told_D[a]
+            for b in range(D):
+                left_RF[r, a] -= gram_DD[a, b] * v_D[b]
+            for b in range(F):
+                gram_RFF[r, a, b] = gram_DD[a, b]
 
 
 @compiled
-def sums(first, last, starts, column_E, value_E, row_RD, bias_C, x_CF, shift_RF, gram_RFF, left_RF):
-    """For rows `first` to `last`: Σ x xᵀ into `gram_RFF`, and Σ (what the model leaves of a value) x into `left_RF`."""
+def squares(first, last, starts, column_E, value_E, row_RD, bias_C, x_CF, shift_RF):
+    """The sum over the entries of rows `first` to `last` of the squares of what the model leaves of a value."""
     F = x_CF.shape[1]
+    total = 0.0
     for r in range(first, last):
-        for a in range(F):
-            left_RF[r, a] = 0.0
-            for b in range(F):
-                gram_RFF[r, a, b] = 0.0
         for e in range(starts[r], starts[r + 1]):
             c = column_E[e]
             left = value_E[e] - row_RD[r, F] - bias_C[c]
             for f in range(F):
                 left -= (row_RD[r, f] + shift_RF[r, f]) * x_CF[c, f]
-            for a in range(F):
-                left_RF[r, a] += left * x_CF[c, a]
-                for b in range(F):
-                    gram_RFF[r, a, b] += np.float32(x_CF[c, a] * x_CF[c, b])
+            total += left * left
+    return total
 
 
 @compiled
-def draw_sources(starts, row_E, share_R, gram_RFF, left_RF, precision, noise, normal_JF, source_JF, shift_RF):
+def grams_of_sources(first, last, starts, row_E, share_R, gram_RFF, gram_JFF):
+    """Into `gram_JFF`, for the sources `first` to `last`, the sum of their rows' Gram matrices by the squared share."""
+    F = gram_RFF.shape[1]
+    for j in range(first, last):
+        gram_JFF[j] = 0.0
+        for e in range(starts[j], starts[j + 1]):
+            r = row_E[e]
+            w = np.float32(share_R[r] * share_R[r])
+            for a in range(F):
+                for b in range(F):
+                    gram_JFF[j, a, b] += w * gram_RFF[r, a, b]
+
+
+@compiled
+def draw_sources(starts, row_E, share_R, gram_RFF, gram_JFF, left_RF, precision, noise, normal_JF, source_JF, shift_RF):
     """Draws the vector of each source in turn, and moves `shift_RF` and `left_RF` along.
 
-    The shift of a row is the sum of the vectors of its sources times its share; `gram_RFF` and `left_RF` are of `sums`.
-    A source is normal around zero with `precision` before it is seen.
+    The shift of a row is the sum of the vectors of its sources times its share; `gram_RFF` and `left_RF` are those of
+    `draw_rows`, `gram_JFF` that of `grams_of_sources`. A source is normal around zero with `precision` before it is
+    seen.
     """
     J, F = source_JF.shape
-    p_FF, h_F, move_F = np.empty((F, F)), np.empty(F), np.empty(F)
+    p_FF, h_F, move_F, small_F = np.empty((F, F)), np.empty(F), np.empty(F), np.empty(F, np.float32)
     for j in range(J):
         for a in range(F):
             h_F[a] = 0.0
-            for b in range(F):
-                p_FF[a, b] = 0.0
         for e in range(starts[j], starts[j + 1]):
             r = row_E[e]
-            w = share_R[r]
             for a in range(F):
-                h_F[a] += w * left_RF[r, a]
-                for b in range(F):
-                    p_FF[a, b] += w * w * gram_RFF[r, a, b]
+                h_F[a] += share_R[r] * left_RF[r, a]
         for a in range(F):
             for b in range(F):
+                p_FF[a, b] = gram_JFF[j, a, b]
                 h_F[a] += p_FF[a, b] * source_JF[j, b]
-            h_F[a] *= noise
-        for a in range(F):
-            for b in range(F):
                 p_FF[a, b] *= noise
+            h_F[a] *= noise
             p_FF[a, a] += precision
         _draw(p_FF, h_F, normal_JF[j])
         for a in range(F):
             move_F[a] = h_F[a] - source_JF[j, a]
+            small_F[a] = move_F[a]
             source_JF[j, a] = h_F[a]
         for e in range(starts[j], starts[j + 1]):
             r = row_E[e]
             w = share_R[r]
             for a in range(F):
-                shift_RF[r, a] += w * move_F[a]
-                moved = 0.0
+                moved = np.float32(0.0)
                 for b in range(F):
-                    moved += gram_RFF[r, a, b] * move_F[b]
+                    moved += gram_RFF[r, a, b] * small_F[b]
                 left_RF[r, a] -= w * moved
+                shift_RF[r, a] += w * move_F[a]
 
 
 @compiled

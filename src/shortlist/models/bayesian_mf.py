@@ -2,15 +2,18 @@
 
 rating(u, i) = mean + b_u + c_i + (p_u + Σ_{j met by u} y_j / √n_u) · (q_i + Σ_{v who met i} z_v / √n_i) + noise
 (p_u, b_u) and (q_i, c_i) are normal around means with covariances of their own, which are unknown too (normal-Wishart);
-y and z are normal around zero. Gibbs sampling draws one of these after the other, given all else. What is expected of a
+a mean is moved by what is known of the user or the item, Σ_k B_k over the values that it has. y, z and B are normal
+around zero. Gibbs sampling draws one of these after the other, given all else. What is expected of a
 pair is the mean over the draws that were kept, its deviation that of the draws and of the noise together.
 Source: Salakhutdinov, Mnih, "Bayesian Probabilistic Matrix Factorization using MCMC", ICML 2008; the sums over what was
-met as in SVD++ (Koren, KDD 2008), on both sides ("flipped") as in Rendle, Zhang, Koren, arXiv:1905.01395.
+met as in SVD++ (Koren, KDD 2008), on both sides ("flipped") as in Rendle, Zhang, Koren, arXiv:1905.01395;
+attributes as in Macau (Simm et al., "Macau: Scalable Bayesian Multi-relational Factorization", 2015).
 Differs: a whole vector is drawn at once, those of y and z too, which takes the Gram matrix of each user's items.
-Cost of a sweep: 4 F² flops for a rating, 12 F² more with `implicit`, F³ for a user and an item. Memory: draws ·
-(U + I) · (F + 1) · 4 bytes for what is kept, and with `implicit` max(U, I) · F² · 4 bytes while it is fitted.
+Cost of a sweep: 4 F² flops for a rating, 8 F² more with `implicit`, F³ for a user and an item. Memory: draws ·
+(U + I) · (F + 1) · 4 bytes for what is kept, and (U + I) · F² · 4 bytes while it is fitted.
 
-Shapes: U users, I items, R rows of one side, C of the other, F factors, D = F + 1, S draws, N pairs.
+Shapes: U users, I items, R rows of one side, C of the other, K values of its attributes, F factors, D = F + 1, S draws,
+N pairs.
 """
 
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ from pydantic import NonNegativeInt, PositiveInt, model_validator
 from scipy import sparse
 
 from shortlist.config import Config
+from shortlist.dataset.attributes import one_hot
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import ratings
 from shortlist.models.prediction import Predicted
@@ -31,8 +35,10 @@ ROWS_AT_ONCE = 64
 """Rows that a thread draws at a time."""
 WEIGHT = 2.0
 """Rows that the prior of the means counts for: their mean is zero before any is seen."""
+DRAWS, LARGEST = 100, 500_000_000
+"""Draws that are kept at most, and the bytes that they take at most, where nobody names a number."""
 SOURCES = 10.0
-"""The precision of y and z in the first sweep; later it is drawn."""
+"""The precision of y, z and B in the first sweep; later it is drawn."""
 
 
 class BayesianMF(Config):
@@ -41,14 +47,16 @@ class BayesianMF(Config):
     kind: Literal["bayesian_mf"] = "bayesian_mf"
     factors: PositiveInt = 16
     """Length of a vector."""
-    sweeps: PositiveInt = 120
+    sweeps: PositiveInt = 240
     """Times that everything is drawn."""
     burn_in: NonNegativeInt = 40
     """First sweeps that are thrown away."""
-    draws: PositiveInt = 40
-    """Sweeps that are kept at most, evenly spread over those after the first."""
+    draws: PositiveInt | Literal["auto"] = "auto"
+    """Sweeps that are kept at most, evenly spread over those after the first; auto: 100, or what fits in 500 MB."""
     implicit: bool = True
     """Whether whom and what somebody met says something beside the ratings."""
+    attributes: bool = True
+    """Whether what is known of users and items says something before their ratings do: see `one_hot`."""
     seed: int = 0
     """Of the draws."""
 
@@ -61,14 +69,18 @@ class BayesianMF(Config):
     def fit(self, data: Dataset) -> "FittedBayesianMF":
         """Draw. The same seed gives the same bits, however many threads there are.
 
-        A user or an item without ratings is drawn from what all have in common, like a stranger.
+        A user or an item without ratings is drawn from what all have in common, and those of its attributes.
         """
         said_UI = ratings(data)
         mean = float(said_UI.data.mean()) if said_UI.nnz else 0.0
         left_UI = sparse.csr_array((said_UI.data - mean, said_UI.indices, said_UI.indptr), shape=said_UI.shape)
-        kept = np.unique(np.linspace(self.burn_in, self.sweeps - 1, self.draws).round().astype(int))
+        fitting = max(1, min(DRAWS, LARGEST // (4 * (self.factors + 1) * (sum(said_UI.shape) + 2))))
+        draws = fitting if self.draws == "auto" else self.draws
+        kept = np.unique(np.linspace(self.burn_in, self.sweeps - 1, draws).round().astype(int))
         random = Seeds(self.seed).generator("bayesian_mf")
-        users, items = _Side.of(left_UI, self.factors, random), _Side.of(left_UI.T.tocsr(), self.factors, random)
+        known_UK, known_IK = (one_hot(data, kind) if self.attributes else None for kind in ("user", "item"))
+        users = _Side.of(left_UI, known_UK, self.factors, random)
+        items = _Side.of(left_UI.T.tocsr(), known_IK, self.factors, random)
         noise = 1 / max(float(left_UI.data.var()) if said_UI.nnz else 1.0, 1e-6)
         found = []
         for sweep in range(self.sweeps):
@@ -130,15 +142,26 @@ class _Side:
     precision: float
     mean_D: np.ndarray
     precision_DD: np.ndarray
+    known_RK: sparse.csr_array
+    """What is known of a row."""
+    gram_KK: np.ndarray
+    known_KD: np.ndarray
+    """B: what it says of a row to have a value."""
+    known_precision: float = SOURCES
 
     @classmethod
-    def of(cls, said_RC: sparse.csr_array, factors: int, random: np.random.Generator) -> "_Side":
+    def of(
+        cls, said_RC: sparse.csr_array, known_RK: sparse.csr_array | None, factors: int, random: np.random.Generator
+    ) -> "_Side":
         rows, columns = said_RC.shape
         row_RD = 0.1 * random.standard_normal((rows, factors + 1))
         row_RD[:, factors] = 0
         nothing = np.zeros((columns, factors)), np.zeros((rows, factors))
         share_R = 1 / np.sqrt(np.maximum(np.diff(said_RC.indptr), 1))
-        return cls(said_RC, row_RD, *nothing, share_R, SOURCES, np.zeros(factors + 1), np.eye(factors + 1))
+        common = np.zeros(factors + 1), np.eye(factors + 1)
+        known_RK = sparse.csr_array((rows, 0)) if known_RK is None else known_RK
+        known = known_RK, (known_RK.T @ known_RK).toarray(), np.zeros((known_RK.shape[1], factors + 1))
+        return cls(said_RC, row_RD, *nothing, share_R, SOURCES, *common, *known)
 
     @property
     def vector_RF(self) -> np.ndarray:
@@ -148,32 +171,37 @@ class _Side:
 
     def draw(self, other: "_Side", noise: float, random: np.random.Generator, *, implicit: bool) -> None:
         """Draws what all rows have in common, every row, and where `implicit` the sources, given the other side."""
-        from shortlist.kernels.gibbs import draw_rows, draw_sources, sums
+        from shortlist.kernels.gibbs import draw_rows, draw_sources, grams_of_sources
 
         starts, columns, values = self.said_RC.indptr, self.said_RC.indices, self.said_RC.data
         bias_C, x_CF = np.ascontiguousarray(other.row_RD[:, -1]), other.vector_RF
-        self.mean_D, self.precision_DD = _in_common(self.row_RD, random)
+        x_CD = np.column_stack([x_CF, np.ones(len(x_CF))])
+        moved_RD = self.known_RK @ self.known_KD
+        prior = self.known_precision * self.known_KD.T @ self.known_KD, len(self.known_KD)
+        self.mean_D, self.precision_DD = _in_common(self.row_RD - moved_RD, *prior, random)
+        if len(self.known_KD):
+            self._draw_known(random)
+            moved_RD = self.known_RK @ self.known_KD
+        given = (bias_C, x_CD, self.shift_RF, self.mean_D + moved_RD, self.precision_DD, noise)
         normal_RD = random.standard_normal(self.row_RD.shape)
-        rows = blocks(len(self.row_RD), ROWS_AT_ONCE)
-        common = (noise, normal_RD, self.row_RD)
+        gram_RFF = np.empty((len(self.row_RD), *(2 * x_CF.shape[1:])), np.float32)
+        left_RF = np.empty_like(self.shift_RF)
 
         def work(first: int, last: int) -> None:
-            given = (bias_C, x_CF, self.shift_RF, self.mean_D, self.precision_DD)
-            draw_rows(first, last, starts, columns, values, *given, *common)
+            draw_rows(first, last, starts, columns, values, *given, normal_RD, self.row_RD, gram_RFF, left_RF)
 
-        spread(work, rows)
+        spread(work, blocks(len(self.row_RD), ROWS_AT_ONCE))
         if not implicit:
             return
-        factors = x_CF.shape[1]
-        gram_RFF, left_RF = np.empty((len(self.row_RD), factors, factors), np.float32), np.empty_like(self.shift_RF)
+        met = other.said_RC
+        gram_CFF = np.empty((len(self.source_CF), *gram_RFF.shape[1:]), np.float32)
 
         def add(first: int, last: int) -> None:
-            sums(first, last, starts, columns, values, self.row_RD, bias_C, x_CF, self.shift_RF, gram_RFF, left_RF)
+            grams_of_sources(first, last, met.indptr, met.indices, self.share_R, gram_RFF, gram_CFF)
 
-        spread(add, rows)
-        met = other.said_RC
+        spread(add, blocks(len(gram_CFF), ROWS_AT_ONCE))
         normal_CF = random.standard_normal(self.source_CF.shape)
-        of_rows = (self.share_R, gram_RFF, left_RF, self.precision, noise, normal_CF)
+        of_rows = (self.share_R, gram_RFF, gram_CFF, left_RF, self.precision, noise, normal_CF)
         draw_sources(met.indptr, met.indices, *of_rows, self.source_CF, self.shift_RF)
         squares = float((self.source_CF**2).sum())
         self.precision = float(random.gamma(1 + self.source_CF.size / 2, 1 / (1 + squares / 2)))
@@ -181,19 +209,40 @@ class _Side:
     def kept(self) -> tuple[np.ndarray, np.ndarray]:
         """Every row's whole vector and that of a stranger, and the covariance of strangers."""
         whole_RD = np.column_stack([self.vector_RF, self.row_RD[:, -1]])
-        return np.vstack([whole_RD, self.mean_D]).astype(np.float32), np.linalg.inv(self.precision_DD)
+        moved_RD = self.known_RK @ self.known_KD
+        mean_D = moved_RD.mean(axis=0) if len(moved_RD) else np.zeros(len(self.mean_D))
+        spread_DD = np.linalg.inv(self.precision_DD) + (moved_RD - mean_D).T @ (moved_RD - mean_D) / max(
+            len(moved_RD), 1
+        )
+        return np.vstack([whole_RD, self.mean_D + mean_D]).astype(np.float32), spread_DD
+
+    def _draw_known(self, random: np.random.Generator) -> None:
+        """Draws B given the rows and what they have in common, and then its precision."""
+        size, D = self.known_KD.shape
+        gram_KK = self.gram_KK + self.known_precision * np.eye(size)
+        mean_KD = np.linalg.solve(gram_KK, self.known_RK.T @ (self.row_RD - self.mean_D))
+        left_KK, right_DD = np.linalg.cholesky(gram_KK), np.linalg.cholesky(self.precision_DD)
+        noise_KD = np.linalg.solve(left_KK.T, random.standard_normal((size, D)))
+        self.known_KD = mean_KD + np.linalg.solve(right_DD.T, noise_KD.T).T
+        squares = float(np.einsum("kd,de,ke->", self.known_KD, self.precision_DD, self.known_KD))
+        self.known_precision = float(random.gamma(1 + size * D / 2, 1 / (1 + squares / 2)))
 
 
-def _in_common(row_RD: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A mean and a precision drawn given the rows: normal-Wishart, with D degrees of freedom and the unit matrix."""
+def _in_common(
+    row_RD: np.ndarray, known_DD: np.ndarray, known: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A mean and a precision drawn given the rows: normal-Wishart, with D degrees of freedom and the unit matrix.
+
+    `known_DD` is what the `known` rows of B add, whose covariance is the same but for a factor.
+    """
     rows, D = row_RD.shape
     mean_D = row_RD.mean(axis=0) if rows else np.zeros(D)
     apart_RD = row_RD - mean_D
     weight = WEIGHT + rows
-    scale_DD = np.eye(D) + apart_RD.T @ apart_RD + rows * WEIGHT / weight * np.outer(mean_D, mean_D)
+    scale_DD = np.eye(D) + apart_RD.T @ apart_RD + rows * WEIGHT / weight * np.outer(mean_D, mean_D) + known_DD
     root_DD = np.linalg.cholesky(np.linalg.inv(scale_DD))
     bartlett_DD = np.tril(random.standard_normal((D, D)), -1)
-    bartlett_DD[np.diag_indices(D)] = np.sqrt(random.chisquare(D + rows - np.arange(D)))
+    bartlett_DD[np.diag_indices(D)] = np.sqrt(random.chisquare(D + rows + known - np.arange(D)))
     half_DD = root_DD @ bartlett_DD
     precision_DD = half_DD @ half_DD.T
     away_D = np.linalg.solve(half_DD.T, random.standard_normal(D)) / weight**0.5
@@ -202,13 +251,13 @@ def _in_common(row_RD: np.ndarray, random: np.random.Generator) -> tuple[np.ndar
 
 def _noise(users: _Side, items: _Side, random: np.random.Generator) -> float:
     """The precision of the noise, drawn given everything else."""
-    said = users.said_RC
-    x_UF, y_IF = users.vector_RF, items.vector_RF
-    squares = 0.0
-    row_E = np.repeat(np.arange(said.shape[0]), np.diff(said.indptr))
-    for first, last in blocks(said.nnz, 1_000_000):
-        u, i = row_E[first:last], said.indices[first:last]
-        left = said.data[first:last] - users.row_RD[u, -1] - items.row_RD[i, -1]
-        left -= np.einsum("ef,ef->e", x_UF[u], y_IF[i])
-        squares += float(left @ left)
-    return float(random.gamma(1 + said.nnz / 2, 1 / (1 + squares / 2)))
+    from shortlist.kernels.gibbs import squares
+
+    said, bias_C, x_CF = users.said_RC, np.ascontiguousarray(items.row_RD[:, -1]), items.vector_RF
+
+    def work(first: int, last: int) -> float:
+        of_rows = (said.indptr, said.indices, said.data, users.row_RD, bias_C, x_CF, users.shift_RF)
+        return float(squares(first, last, *of_rows))
+
+    left = sum(spread(work, blocks(said.shape[0], ROWS_AT_ONCE)))
+    return float(random.gamma(1 + said.nnz / 2, 1 / (1 + left / 2)))

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from shortlist.config import Config
 from shortlist.dataset import relations
+from shortlist.dataset.attributes import grouping_columns
 from shortlist.dataset.dataset import Dataset
 from shortlist.errors import ColumnError, nearest
 from shortlist.moments import DAY, Duration, microseconds
@@ -43,7 +44,7 @@ class Features(Config):
 
     def fit(self, data: Dataset) -> "FeatureTables":
         """The tables as of `data.as_of`. Attributes that the items do not have raise `ColumnError`."""
-        attributes = grouping_attributes(data) if self.attributes is None else self.attributes
+        attributes = grouping_columns(data, "item") if self.attributes is None else self.attributes
         for name in attributes:
             if name not in data.items.columns:
                 raise ColumnError(f"features: the items have no column {name!r}{nearest(name, data.items.columns)}")
@@ -92,27 +93,6 @@ class FeatureTables:
         rows = rows.drop(map(_value, self.attributes))
         rows = rows.with_columns(_combined(self.recipe, self.attributes))
         return rows.with_columns(_beside_the_best(rows.columns))
-
-
-def grouping_attributes(data: Dataset) -> tuple[str, ...]:
-    """The columns of the items that put them into groups: text or whole numbers, 2 items a value or more on average.
-
-    Of two columns alike in what they tell, both stay: trees do not mind.
-    """
-    kinds = data.items.schema()
-    names = [
-        n
-        for n in data.items.columns
-        if n not in {"item", "item_id"} and (kinds[n].is_string() or kinds[n].is_integer())
-    ]
-    if not names:
-        return ()
-    counted = data.items.aggregate(
-        **{f"{n}_values": data.items[n].nunique() for n in names},
-        **{f"{n}_rows": data.items[n].count() for n in names},
-    )
-    counts = data.engine.frame(counted).row(0, named=True)
-    return tuple(n for n in names if 2 <= counts[f"{n}_values"] <= counts[f"{n}_rows"] / 2)
 
 
 def _named(durations: Iterable[str]) -> dict[str, int]:
