@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shortlist.models.ease import EASE
     from shortlist.models.graph_filter import GraphFilter
     from shortlist.models.item_knn import ItemKNN
+    from shortlist.models.matrix_factorization import MatrixFactorization
     from shortlist.models.neural_ratings import NeuralRatings
     from shortlist.models.popular import Popular
     from shortlist.models.repurchase import Repurchase
@@ -70,6 +71,7 @@ __all__ = [
     "GraphFilter",
     "ItemKNN",
     "LambdaMART",
+    "MatrixFactorization",
     "MissingExtraError",
     "NeuralRatings",
     "Pipeline",
@@ -109,6 +111,7 @@ _HOMES = {
     "Bias": "models.bias",
     "DotProduct": "models.dot_product",
     "EASE": "models.ease",
+    "MatrixFactorization": "models.matrix_factorization",
     "NeuralRatings": "models.neural_ratings",
     "Training": "training.plan",
     "GraphFilter": "models.graph_filter",

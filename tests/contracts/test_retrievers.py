@@ -19,6 +19,7 @@ from shortlist.models.covisit import CoVisit
 from shortlist.models.ease import EASE
 from shortlist.models.graph_filter import GraphFilter
 from shortlist.models.item_knn import ItemKNN
+from shortlist.models.matrix_factorization import MatrixFactorization
 from shortlist.models.popular import Popular
 from shortlist.models.repurchase import Repurchase
 from shortlist.models.retrieval import Request
@@ -26,6 +27,7 @@ from shortlist.models.same_attribute import SameAttribute
 from shortlist.models.user_knn import UserKNN
 from shortlist.pipeline import FittedPipeline, Pipeline
 from shortlist.tables import samples
+from shortlist.training.plan import Training
 
 RECIPES: dict[str, Any] = {
     "popular": Popular(),
@@ -44,6 +46,10 @@ RECIPES: dict[str, Any] = {
     "als": ALS(factors=8),
     "als linear": ALS(factors=40, confidence="linear", frequency=0, unobserved=0.1, regularization=1.0),
     "bpr": BPR(factors=8, iterations=5),
+    "matrix_factorization": MatrixFactorization(factors=8, negatives=16, training=Training(epochs=5)),
+    "matrix_factorization by pairs": MatrixFactorization(
+        factors=4, loss="bpr", negatives=8, half_life="30d", training=Training(epochs=2, learning_rate="auto")
+    ),
 }
 ANSWERS_STRANGERS = {"popular", "popular of an age"}
 COLLABORATIVE = {
@@ -54,6 +60,7 @@ COLLABORATIVE = {
     "graph_filter": GraphFilter(),
     "als": ALS(factors=8),
     "bpr": BPR(factors=8),
+    "matrix_factorization": MatrixFactorization(factors=8),
 }
 
 USERS, ITEMS = 30, 24

@@ -12,13 +12,25 @@ from shortlist.models.ease import EASE
 from shortlist.models.graph_filter import GraphFilter
 from shortlist.models.item_knn import ItemKNN
 from shortlist.models.item_to_item import FittedItemToItem
+from shortlist.models.matrix_factorization import FittedMatrixFactorization, MatrixFactorization
 from shortlist.models.popular import FittedPopular, Popular
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
 from shortlist.models.user_knn import FittedUserKNN, UserKNN
+from shortlist.training.plan import Training
 
 AnyRetriever = Annotated[
-    Popular | Repurchase | CoVisit | SameAttribute | UserKNN | ItemKNN | EASE | GraphFilter | ALS | BPR,
+    Popular
+    | Repurchase
+    | CoVisit
+    | SameAttribute
+    | UserKNN
+    | ItemKNN
+    | EASE
+    | GraphFilter
+    | ALS
+    | BPR
+    | MatrixFactorization,
     Field(discriminator="kind"),
 ]
 
@@ -26,6 +38,7 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Popular, Repurchase, CoVisit, SameAttribute, UserKNN, ItemKNN, EASE, GraphFilter, ALS, BPR),
+        *(MatrixFactorization, FittedMatrixFactorization, Training),
         *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
         *(FittedItemToItem, FittedALS, FittedBPR),
     )
@@ -37,7 +50,7 @@ def able(attribute: str) -> list[str]:
     """The names of the recipes whose fitted model has an attribute, such as `folds_in` or `similar_items`.
 
     >>> able("similar_users")
-    ['ALS', 'BPR']
+    ['ALS', 'BPR', 'MatrixFactorization']
     """
     recipes = get_args(get_args(AnyRetriever)[0])
     return sorted(recipe.__name__ for recipe in recipes if hasattr(get_type_hints(recipe.fit)["return"], attribute))

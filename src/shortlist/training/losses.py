@@ -18,19 +18,11 @@ def bpr(met_B: torch.Tensor, others_BN: torch.Tensor, weight_B: torch.Tensor) ->
     return (weight_B * lost_B).sum() / weight_B.sum()
 
 
-def sampled_softmax(
-    met_B: torch.Tensor,
-    others_BN: torch.Tensor,
-    weight_B: torch.Tensor,
-    log_chance_B: torch.Tensor,
-    log_chance_BN: torch.Tensor,
-) -> torch.Tensor:
-    """-log of the share of e^score that what was met has beside N others that were drawn, weighed.
+def sampled_softmax(met_B: torch.Tensor, others_BN: torch.Tensor, weight_B: torch.Tensor) -> torch.Tensor:
+    """-log of the share of e^score that what was met has beside N others that were drawn evenly, weighed.
 
-    Each score is lowered by the log of the chance that the item is drawn, so that with many others it tends to the
-    softmax over all items.
-    Source: Bengio, Senécal, "Adaptive Importance Sampling", IEEE Transactions on Neural Networks 2008.
+    Source: Bengio, Senécal, "Adaptive Importance Sampling", IEEE Transactions on Neural Networks 2008; where all are
+    drawn alike no score is corrected.
     """
-    scores = torch.cat([(met_B - log_chance_B)[:, None], others_BN - log_chance_BN], dim=1)
-    lost_B = -functional.log_softmax(scores, dim=1)[:, 0]
+    lost_B = -functional.log_softmax(torch.cat([met_B[:, None], others_BN], dim=1), dim=1)[:, 0]
     return (weight_B * lost_B).sum() / weight_B.sum()
