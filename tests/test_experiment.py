@@ -18,7 +18,7 @@ import pytest
 import shortlist as sl
 from shortlist import comparison, store
 from shortlist.config import parse, to_toml
-from shortlist.experiment import baselines, evaluate, fit
+from shortlist.experiment import evaluate, fit
 from shortlist.run import open_run
 from shortlist.settings import ByTime, Settings, changed, read_settings
 
@@ -170,7 +170,7 @@ def test_baselines_are_what_most_took_and_what_each_took_most() -> None:
             "timestamp": pl.Series([f"2024-01-{day:02}" for day in (1, 2, 3, 1, 2, 1, 1, 10, 10)]).str.to_date(),
         }
     )
-    lists = baselines(sl.by_time(sl.Dataset.read(events), test="1d"), k=2)
+    lists = sl.baselines(sl.by_time(sl.Dataset.read(events), test="1d"), k=2)
     ranked = {name: dict(frame.group_by("user_id").agg("item_id").iter_rows()) for name, frame in lists.items()}
     assert ranked["popular"] == {1: ["c"], 2: ["a"]}  # repeats are rare there, so what a user had is left out
     assert ranked["repurchase"] == {1: ["a", "b"], 2: ["c", "b"]}  # of one event each, the newer first

@@ -25,7 +25,7 @@ NAMES = {
         "memory_report",
     ),
     *("Pipeline", "FittedPipeline", "load", "evaluate", "evaluate_predictions", "anatomy", "baselines", "slices"),
-    "report",
+    *("report", "liked_chart", "factor_map_chart", "loss_chart"),
     *("ShortlistError", "ConfigError", "DataError", "ColumnError", "RejectsError"),
     *("MissingExtraError", "StoreError"),
 }

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from shortlist.ranking.features import Features
     from shortlist.ranking.ranker import LambdaMART
     from shortlist.regression import FittedRegression, Regression
+    from shortlist.reporting.inside import factor_map_chart, liked_chart, loss_chart
     from shortlist.reporting.writing import report
     from shortlist.tables.engine import Engine
     from shortlist.training.plan import Training
@@ -95,9 +96,12 @@ __all__ = [
     "check",
     "evaluate",
     "evaluate_predictions",
+    "factor_map_chart",
     "k_fold",
     "last_n",
+    "liked_chart",
     "load",
+    "loss_chart",
     "memory_report",
     "report",
     "rolling",
@@ -141,9 +145,12 @@ _HOMES = {
     "check": "leaks.check",
     "evaluate": "yardsticks",
     "evaluate_predictions": "evaluation.predictions",
+    "factor_map_chart": "reporting.inside",
     "k_fold": "dataset.folds",
     "last_n": "dataset.split",
+    "liked_chart": "reporting.inside",
     "load": "loading",
+    "loss_chart": "reporting.inside",
     "memory_report": "memory_report",
     "report": "reporting.writing",
     "rolling": "dataset.folds",

@@ -1,4 +1,4 @@
-"""The command line: `shortlist demo | fit | evaluate | recommend | similar | compare | report | check | ...`.
+"""The command line: `shortlist demo | fit | evaluate | recommend | predict | similar | compare | report | check | ...`.
 
 Answers go to stdout, as text or as JSON; progress and messages go to stderr. What the commands do is in `commands`,
 which is imported when one runs, so that `--help` answers at once.
@@ -98,7 +98,7 @@ def fit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a pipeline, judge it beside the baselines, and store it all as one run.
+    """Fit a pipeline or a regression, judge it beside the baselines, and store it all as one run.
 
     \b
     Example:
@@ -112,6 +112,9 @@ def fit(
       test = "7d"
       [[pipeline.retrievers]]
       kind = "popular"
+    \b
+    For ratings, in place of the last two lines, and split.kind = "at_random":
+      [regression]
     """  # noqa: D301
     with _answering(quiet):
         from shortlist import commands
@@ -218,6 +221,32 @@ def recommend(
 
 
 @app.command()
+def predict(
+    run: RunPath,
+    pairs: Annotated[Path | None, typer.Option(help="A file of user_id, item_id.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="ID", help="In place of a file: one user, with --items.")] = None,
+    items: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="The items, by id.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .jsonl; else a table is shown.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """How much: user_id, item_id, prediction, and where the model knows them the ends of an interval, low and high.
+
+    For a run of a [regression]. The order of the pairs is kept. An id that is not known is answered as one of whom
+    nothing is known but what all have in common, and the attributes of the items and users table.
+
+    \b
+    Examples:
+      shortlist predict runs/ratings --pairs pairs.csv --out predictions.parquet
+      shortlist predict runs/ratings --user 7 --items 1,2,3
+    """  # noqa: D301
+    with _answering(quiet) as say:
+        from shortlist import commands
+
+        _answer(commands.predict(run, pairs, user, items, out, say), as_json)
+
+
+@app.command()
 def similar(
     run: RunPath,
     items: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="The items, by id.")] = None,
@@ -229,7 +258,7 @@ def similar(
 ) -> None:
     """What is most like some items, or some users, as a stored run knows it: similar_id, rank, score.
 
-    The first of its retrievers answers that knows what is alike.
+    The first of its models answers that knows what is alike.
 
     \b
     Examples:

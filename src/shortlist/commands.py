@@ -27,8 +27,10 @@ from shortlist.evaluation.scoreboard import aligned
 from shortlist.exchange import events_in, ids_like, lists_in, pairs_in, table_in, users_in
 from shortlist.leaks import check as leaks
 from shortlist.leaks.tables import split_of_tables
-from shortlist.pipeline import FittedPipeline, Written, load
+from shortlist.loading import load
+from shortlist.pipeline import FittedPipeline, Written
 from shortlist.progress import step
+from shortlist.regression import FittedRegression
 from shortlist.reporting.report import from_here
 from shortlist.reporting.writing import report as write_report
 from shortlist.reporting.writing import report_predictions as write_report_of_predictions
@@ -43,6 +45,7 @@ Say = Callable[[str], None]
 """Takes a message for the person at the terminal."""
 
 _ROWS_SHOWN = 600
+_PAIRS_AT_ONCE = 1_000_000
 _LIST_METRICS = ("map@12", "ndcg@12", "recall@12", "hit_rate@12")
 
 
@@ -78,7 +81,8 @@ def evaluate_run(path: Path, say: Say) -> Answer:
     """The figures of the stored pipeline, measured again, and whether they are those that are stored."""
     run = open_run(path)
     found = experiment.evaluate(run)
-    same = found.to_dict() == run.evaluation
+    stored = run.evaluation
+    same = all(stored[name] == figures for name, figures in found.to_dict().items())
     if same:
         say("the same figures as are stored in the run")
     else:
@@ -166,9 +170,9 @@ def recommend(
     if out is not None:
         check_ending(out)
     with step("load the pipeline"):
-        pipeline = load(path)
+        pipeline = _pipeline(path)
     known = pipeline.user_ids.ids
-    events = None if events_file is None else _like(events_in(events_file), known, pipeline)
+    events = None if events_file is None else _like(events_in(events_file), pipeline)
     if users is not None or users_file is not None:
         ids = users_in(users_file) if users_file is not None else _typed("--users", users, "user_id")
         asked = ids_like(ids, known).unique(maintain_order=True)
@@ -177,7 +181,7 @@ def recommend(
     strangers = 0 if everyone else _strangers(asked, events, pipeline)
     if strangers:
         say(f"{strangers:,} of {len(asked):,} users are not known to the run: they get what it has for strangers")
-    exclude = None if exclude_file is None else _like(pairs_in(exclude_file), asked, pipeline)
+    exclude = None if exclude_file is None else _like(pairs_in(exclude_file), pipeline, asked)
     limits: dict[str, Any] = {"filter_seen": filter_seen, "exclude": exclude, "events": events}
     with step(f"recommend to {len(asked):,} users"):
         if out is None:
@@ -194,21 +198,55 @@ def recommend(
     return Answer(f"{written.rows:,} rows for {len(asked):,} users in {out}", data)
 
 
+def predict(path: Path, pairs: Path | None, user: str | None, items: str | None, out: Path | None, say: Say) -> Answer:
+    """The number of each pair asked for, with its interval, in the run's own ids; written where `out` says."""
+    if (pairs is None) == (user is None) or (user is None) != (items is None):
+        raise ConfigError("say of which pairs: --pairs pairs.csv, or --user 1 --items 1,2,3")
+    if out is not None:
+        check_ending(out)
+    with step("load the regression"):
+        fitted = load(path)
+    if not isinstance(fitted, FittedRegression):
+        raise ConfigError(f"{str(path)!r} makes lists and tells no numbers: ask it with `shortlist recommend`")
+    if pairs is not None:
+        rows = pairs_in(pairs)
+    else:
+        typed = _typed("--items", items, "item_id")
+        rows = pl.DataFrame([pl.Series("user_id", [user] * len(typed)), typed])
+    rows = _like(rows, fitted)
+    for ids in (fitted.user_ids, fitted.item_ids):
+        unknown = int((ids.numbers(rows[ids.name]) < 0).sum())
+        if unknown:
+            say(f"{unknown:,} of {rows.height:,} pairs have a {ids.name} that the run does not know")
+    with step(f"predict {rows.height:,} pairs"):
+        if out is None:
+            found = fitted.predict(rows)
+            return Answer(_aligned(found), found.to_dicts())
+        blocks = range(0, max(rows.height, 1), _PAIRS_AT_ONCE)
+        write_frames((fitted.predict(rows[start : start + _PAIRS_AT_ONCE]) for start in blocks), out)
+    return Answer(f"{rows.height:,} rows in {out}", {"out": str(out), "rows": rows.height})
+
+
 def similar(path: Path, items: str | None, users: str | None, k: int, out: Path | None, say: Say) -> Answer:
     """What is most like the items, or the users, asked for, written to `out` where it is given."""
     if (items is None) == (users is None):
         raise ConfigError("say to what: either --items 1,2,3 or --users 1,2,3")
     if out is not None:
         check_ending(out)
-    with step("load the pipeline"):
-        pipeline = load(path)
-    known = pipeline.user_ids if items is None else pipeline.item_ids
+    with step("load what was fitted"):
+        fitted = load(path)
+    if isinstance(fitted, FittedRegression) and items is None:
+        raise ConfigError("a regression knows similar items, not users: ask with --items 1,2,3")
+    known = fitted.user_ids if items is None else fitted.item_ids
     typed = _typed("--users", users, "user_id") if items is None else _typed("--items", items, "item_id")
     asked = ids_like(typed, known.ids).unique(maintain_order=True)
     unknown = int((known.numbers(asked) < 0).sum())
     if unknown:
         say(f"{unknown:,} of {len(asked):,} are not known to the run: nothing is like them")
-    found = pipeline.similar_users(asked, k) if items is None else pipeline.similar_items(asked, k)
+    if isinstance(fitted, FittedPipeline) and items is None:
+        found = fitted.similar_users(asked, k)
+    else:
+        found = fitted.similar_items(asked, k)
     if out is None:
         return Answer(_aligned(found), found.to_dicts())
     write_frames([found], out)
@@ -329,9 +367,20 @@ def _typed(option: str, text: str | None, name: str) -> pl.Series:
     return pl.Series(name, ids, dtype=pl.String)
 
 
-def _like(rows: pl.DataFrame, users: pl.Series, pipeline: FittedPipeline) -> pl.DataFrame:
-    """Rows of a file with their ids in the types of those that are known."""
-    return rows.with_columns(ids_like(rows["user_id"], users), ids_like(rows["item_id"], pipeline.item_ids.ids))
+def _pipeline(path: Path) -> FittedPipeline:
+    """The pipeline at a path; what tells numbers is a `ConfigError`."""
+    fitted = load(path)
+    if not isinstance(fitted, FittedPipeline):
+        raise ConfigError(f"{str(path)!r} tells numbers and makes no lists: ask it with `shortlist predict`")
+    return fitted
+
+
+def _like(
+    rows: pl.DataFrame, fitted: FittedPipeline | FittedRegression, users: pl.Series | None = None
+) -> pl.DataFrame:
+    """Rows of a file with their ids in the types of those that are known; users else in that of `users`."""
+    users = fitted.user_ids.ids if users is None else users
+    return rows.with_columns(ids_like(rows["user_id"], users), ids_like(rows["item_id"], fitted.item_ids.ids))
 
 
 def _strangers(asked: pl.Series, events: pl.DataFrame | None, pipeline: FittedPipeline) -> int:
@@ -351,7 +400,7 @@ def _length(path: Path, k: int | None) -> int:
 
 def _aligned(lists: pl.DataFrame) -> str:
     """The rows as aligned text, cut where nobody would read on."""
-    shown = lists.head(_ROWS_SHOWN).with_columns(pl.col("score").round(4)).iter_rows()
+    shown = lists.head(_ROWS_SHOWN).with_columns(pl.col(pl.Float64).round(4)).iter_rows()
     rows = [lists.columns, *([str(value) for value in row] for row in shown)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     told = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import polars as pl
 
-from shortlist import experiment, yardsticks
+from shortlist import experiment, judged_lists, yardsticks
 from shortlist.config import Config, overridden, parse
 from shortlist.errors import ConfigError, DataError, ShortlistError, nearest
 from shortlist.evaluation.evaluate import Evaluation
@@ -95,11 +95,14 @@ def compare(paths: Iterable[str | Path]) -> Comparison:
     if _is_lists(names[0]):
         raise ConfigError(f"{names[0]!r} is a file: name a run first, for all are judged on the truth of the first")
     runs = {name: _run(name) for name in names if not _is_lists(name)}
+    for name, run in runs.items():
+        if not run.makes_lists:
+            raise ConfigError(f"{name!r} tells numbers, and lists are compared: `shortlist evaluate {name}` judges it")
     first = runs[names[0]]
     truth = first.truth
     others = {name: _lists_of(runs[name], name, first, truth) if name in runs else lists_in(name) for name in names[1:]}
     others |= {name: lists for name, lists in first.baselines.items() if name not in names}
-    found = experiment.judged_as(first, first.recommendations, others, name=names[0])
+    found = judged_lists.judged_as(first, first.recommendations, others, name=names[0])
     costs = {name: run.manifest.get("costs", {}) for name, run in runs.items()}
     return _comparison(found, costs, _written(first.settings.model_dump(mode="json")["split"]))
 

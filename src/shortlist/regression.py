@@ -1,7 +1,7 @@
 """Regression: how much. From a table of what was said to a number for any pair, with an interval where it is known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,13 +16,15 @@ from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.folds import k_fold
 from shortlist.dataset.ids import IdMap
 from shortlist.dataset.views import ratings
-from shortlist.errors import DataError, StoreError
+from shortlist.errors import ConfigError, DataError, StoreError
 from shortlist.models.bayesian_mf import BayesianMF, FittedBayesianMF
 from shortlist.models.bias import Bias, FittedBias
 from shortlist.models.dot_product import DotProduct, FittedDotProduct
+from shortlist.models.factors import most_alike
 from shortlist.models.neural_ratings import FittedNeuralRatings, NeuralRatings
-from shortlist.models.prediction import Predicted, Predictor, together
+from shortlist.models.prediction import Inside, Predicted, Predictor, together
 from shortlist.progress import step
+from shortlist.similar import similar
 from shortlist.stack import Stack
 from shortlist.tables.frames import columns_of
 from shortlist.training.plan import Training
@@ -56,7 +58,8 @@ class Regression(Config):
 
         The seed draws the folds; each model draws by its own.
         """
-        said = ratings(data).data
+        said_UI = ratings(data)
+        said = said_UI.data
         if not len(said):
             raise DataError("there is no rating to learn from: the events are empty")
         bounds = (float(said.min()), float(said.max())) if self.bounds == "auto" else self.bounds
@@ -64,9 +67,10 @@ class Regression(Config):
         several = len(self.models) > 1
         few = len(said) < FEW * self.folds
         stack = Stack.equal(len(self.models)) if several and few else _stack(recipe, data, seed) if several else None
-        with step("fit the models on everything"):
+        with step("fit on everything"):
             models = tuple(model.fit(data) for model in self.models)
-        return FittedRegression(recipe, data.user_ids, data.item_ids, models, stack)
+        counts = np.bincount(said_UI.indices, minlength=said_UI.shape[1])
+        return FittedRegression(recipe, data.user_ids, data.item_ids, models, stack, counts)
 
 
 def _stack(recipe: Regression, data: Dataset, seed: int) -> Stack:
@@ -93,6 +97,8 @@ class FittedRegression:
     models: tuple[Predictor, ...]
     stack: Stack | None
     """How several models are weighed."""
+    counts: np.ndarray
+    """Ratings of each item."""
 
     def predict(self, rows: Any) -> pl.DataFrame:
         """The number of each row: `user_id`, `item_id` (as given), `prediction`, and where known `low`, `high`.
@@ -117,10 +123,43 @@ class FittedRegression:
         told = [model.predict(users, items) for model in self.models]
         return told[0] if self.stack is None else self.stack.predict(told)
 
+    def inside(self) -> Inside:
+        """What was learnt, to be looked at: each part from the first of the models that has it."""
+        told = [model.inside() for model in self.models]
+        return Inside(
+            *(
+                next((part for one in told if (part := getattr(one, field.name)) is not None), None)
+                for field in fields(Inside)
+            )
+        )
+
+    def similar_items(self, items: Any, k: int = 10) -> pl.DataFrame:
+        """The `k` items whose factors have the largest cosine: `item_id`, `similar_id`, `rank` (from 1), `score`.
+
+        `items` are ids, or a table with a column `item_id`; each is answered once, in the order given; one that is not
+        known has no rows, and of nobody's ratings an item is like nothing. Without factors, `ConfigError`.
+        """
+        factors_IF = self.inside().item_factors
+        if factors_IF is None:
+            names = ", ".join(model.kind for model in self.recipe.models)
+            raise ConfigError(f"{names}: no model of this regression has factors, so nothing is known to be alike")
+        known_IF = np.where(self.counts[:, None] > 0, factors_IF, 0).astype(np.float32)
+        return similar({"regression": _Alike(known_IF)}, self.item_ids, items, k)
+
     def save(self, path: str | Path) -> None:
         """Stores it in a directory, in place of what was there; killed midway, that stays as it was."""
         with store.replacing(Path(path)) as (contents, manifest):
             manifest["regression"] = store.write(contents / "regression", self)
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """Items by their factors, as `similar` asks for them."""
+
+    factors: np.ndarray
+
+    def similar_items(self, items: np.ndarray, k: int) -> pl.DataFrame:
+        return most_alike(items, self.factors, k, name="item")
 
 
 def read(path: Path, told: Mapping[str, Any]) -> FittedRegression:

@@ -1,10 +1,11 @@
-"""Run: a stored directory read back, with the pipeline, its lists, and how they were judged.
+"""Run: a stored directory read back, with what was fitted, what it answered, and how that was judged.
 
-The contents of the directory (`store`) are the fitted pipeline, the lists that it gave to the users of the test part
+Of a pipeline the contents of the directory (`store`) are itself, the lists that it gave to the users of the test part
 (`recommendations.parquet`), what these users truly took (`truth.parquet`), the baselines' lists, the figures
 (`evaluation.json`, `anatomy.json`, `slices.json`), what else a report shows (`profile.json`, `importances.json`,
-`examples.json`), the same to read (`summary.txt`) and the recipe (`recipe.toml`). The manifest says
-what it was made of: settings, data, versions, seconds and memory.
+`examples.json`), the same to read (`summary.txt`) and the recipe (`recipe.toml`). Of a regression they are itself,
+every judged pair (`predictions.parquet`), the numbers that it learnt from (`said.parquet`), the figures, and what was
+learnt (`inside.json`). The manifest says what it was made of: settings, data, versions, seconds and memory.
 """
 
 import json
@@ -16,10 +17,11 @@ from typing import Any
 
 import polars as pl
 
-from shortlist import store
+from shortlist import pipeline, regression, store
 from shortlist.config import parse
 from shortlist.errors import StoreError
-from shortlist.pipeline import FittedPipeline, load
+from shortlist.pipeline import FittedPipeline
+from shortlist.regression import FittedRegression
 from shortlist.settings import Settings
 
 
@@ -35,10 +37,20 @@ class Run:
         """What the run was made from."""
         return parse(Settings, self.manifest["settings"], where=str(self.path))
 
+    @property
+    def makes_lists(self) -> bool:
+        """Whether a pipeline was fitted; else it was a regression."""
+        return "pipeline" in self.manifest
+
     @cached_property
     def pipeline(self) -> FittedPipeline:
-        """The fitted pipeline."""
-        return load(self.path)
+        """The fitted pipeline. A run of a regression raises `StoreError`."""
+        return pipeline.load(self.path)
+
+    @cached_property
+    def regression(self) -> FittedRegression:
+        """The fitted regression. A run of a pipeline raises `StoreError`."""
+        return regression.read(self.path, self.manifest)
 
     @property
     def judged(self) -> bool:
@@ -54,6 +66,22 @@ class Run:
     def recommendations(self) -> pl.DataFrame:
         """The lists that were judged, in the columns of `FittedPipeline.recommend`."""
         return self._frame("recommendations")
+
+    @property
+    def predictions(self) -> pl.DataFrame:
+        """Every judged pair: `user_id`, `item_id`, `truth`, `prediction`, and with intervals `low`, `high`."""
+        return self._frame("predictions")
+
+    @property
+    def said(self) -> pl.DataFrame:
+        """The numbers that a regression learnt from: `rating`, and how many there are of it, `count`."""
+        return self._frame("said")
+
+    @property
+    def inside(self) -> dict[str, Any] | None:
+        """What a regression learnt, to be looked at: see `judged_numbers.looked_into`; None of a pipeline."""
+        stored = self._stored("inside")
+        return None if stored is None else dict(stored)
 
     @property
     def baselines(self) -> dict[str, pl.DataFrame]:
@@ -103,8 +131,9 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """Where it is, its manifest and its figures, ready for JSON."""
-        told = {k: v for k, v in self.manifest.items() if k not in {"format", "contents", "pipeline"}}
-        figures = {"evaluation": self.evaluation, "anatomy": self.anatomy} if self.judged else {}
+        told = {k: v for k, v in self.manifest.items() if k not in {"format", "contents", "pipeline", "regression"}}
+        figures = {"evaluation": self.evaluation} if self.judged else {}
+        figures |= {"anatomy": self.anatomy} if self.judged and self.makes_lists else {}
         return {"path": str(self.path), **told, **figures}
 
     def _frame(self, name: str) -> pl.DataFrame:
@@ -134,6 +163,13 @@ class Run:
         if not file.exists():
             raise StoreError(f"{str(self.path)!r} is damaged: {name} is missing; fit the run again")
         return file
+
+
+def write_figures(contents: Path, name: str, figures: Any) -> None:
+    """Writes figures of a run beneath its `contents`, to be read as `name`."""
+    (contents / f"{name}.json").write_text(
+        json.dumps(figures, indent=1, ensure_ascii=False, default=str), encoding="utf-8"
+    )
 
 
 def open_run(path: str | Path) -> Run:

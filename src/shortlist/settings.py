@@ -4,14 +4,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from shortlist import store
 from shortlist.config import Config, overridden, parse, read_toml
 from shortlist.errors import ConfigError
 from shortlist.evaluation.metrics import metrics_of, of_numbers
+from shortlist.evaluation.predictions import METRICS as METRICS_OF_NUMBERS
 from shortlist.moments import Duration, moment
 from shortlist.pipeline import Pipeline
+from shortlist.regression import Regression
+
+METRICS_OF_LISTS = ("map@12", "ndcg@12", "recall@12", "hit_rate@12", "coverage@12", "novelty@12")
+"""What is measured of a pipeline where nothing is said."""
 
 Files = str | tuple[str, ...]
 """A file, a pattern or a folder, or several of these."""
@@ -105,10 +110,12 @@ class Settings(Config):
     """The tables."""
     split: Annotated[ByTime | LastN | ByUser | ByItem | AtRandom, Field(discriminator="kind")] | None = None
     """What is kept back to judge on; without it, everything is learnt from and nothing judged."""
-    pipeline: Pipeline
-    """What is fitted."""
-    metrics: tuple[str, ...] = ("map@12", "ndcg@12", "recall@12", "hit_rate@12", "coverage@12", "novelty@12")
-    """What is measured, at most `k` places deep."""
+    pipeline: Pipeline | None = None
+    """What is fitted, to answer which: lists."""
+    regression: Regression | None = None
+    """What is fitted in its place, to answer how much: numbers."""
+    metrics: tuple[str, ...] = Field((), validate_default=True)
+    """What is measured, of lists at most `k` places deep; none named, METRICS_OF_LISTS or those of numbers."""
     k: PositiveInt = 12
     """Length of a list."""
     seed: int = 0
@@ -116,12 +123,25 @@ class Settings(Config):
     out: str = "runs/latest"
     """The directory of the run; what was stored there is replaced."""
 
+    @field_validator("metrics")
+    @classmethod
+    def _some_metrics(cls, metrics: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
+        if metrics:
+            return metrics
+        return METRICS_OF_LISTS if others.data.get("regression") is None else METRICS_OF_NUMBERS
+
     @model_validator(mode="after")
-    def _lists_are_as_long_as_is_asked(self) -> Self:
+    def _one_thing_is_fitted_and_judged_by_its_metrics(self) -> Self:
+        if (self.pipeline is None) == (self.regression is None):
+            raise ValueError("say what is fitted: either [pipeline], for lists, or [regression], for numbers")
         try:
             chosen = metrics_of(self.metrics)
         except ConfigError as error:
             raise ValueError(str(error)) from None
+        if self.pipeline is None:
+            if not of_numbers(chosen):
+                raise ValueError(f"{chosen[0]} judges lists, and a regression tells numbers: name metrics of numbers")
+            return self
         if of_numbers(chosen):
             raise ValueError(f"{chosen[0]} judges predicted numbers, and a pipeline makes lists: name metrics of lists")
         for metric in chosen:
@@ -130,6 +150,22 @@ class Settings(Config):
         if self.k > self.pipeline.candidates and not self.pipeline.alone:
             raise ValueError(f"k={self.k} is more than the {self.pipeline.candidates} candidates of a user; lower k")
         return self
+
+    @property
+    def recipe(self) -> tuple[Pipeline | Regression, str]:
+        """What is fitted, and what it is called: pipeline or regression."""
+        if self.pipeline is not None:
+            return self.pipeline, "pipeline"
+        if self.regression is not None:
+            return self.regression, "regression"
+        raise AssertionError("one of the two is there: see the validator")
+
+    @property
+    def recipe_of_lists(self) -> Pipeline:
+        """The pipeline; `ConfigError` where a regression stands in its place."""
+        if self.pipeline is None:
+            raise ConfigError("this is about lists, and the settings have a [regression], which tells numbers")
+        return self.pipeline
 
 
 def read_settings(path: str | Path, overrides: Iterable[str] = ()) -> Settings:

@@ -44,7 +44,8 @@ def trial(settings: Settings, lists: Path) -> dict[str, Any]:
     These are, for each of `read`, `fit` and `recommend`, the `seconds` and the `peak_memory_mb` until its end. What is
     compiled when it is first used is compiled before the clock starts.
     """
-    _warm(settings.pipeline)
+    recipe = settings.recipe_of_lists
+    _warm(recipe)
     costs: dict[str, Any] = {}
     with Engine.open(settings.data.engine, memory=settings.data.memory) as engine:
         with step("read the tables"), spent(costs, "read"):
@@ -53,7 +54,7 @@ def trial(settings: Settings, lists: Path) -> dict[str, Any]:
                 raise ConfigError("a trial needs a [split]: without one there is nobody to recommend to")
             users = split.test.pairs()["user_id"].unique(maintain_order=True)
         with step("fit"), spent(costs, "fit"):
-            pipeline = settings.pipeline.fit(split.train, seed=settings.seed)
+            pipeline = recipe.fit(split.train, seed=settings.seed)
         with step("recommend"), spent(costs, "recommend"):
             found = pipeline.recommend(users, settings.k)
     write_frames([found], lists)

@@ -58,14 +58,8 @@ class PredictionEvaluation:
         return self.scores.differences
 
     def calibration(self) -> pl.DataFrame:
-        """The bins of the calibration error, by rising prediction: `rows`, mean `prediction`, mean `truth`."""
-        bins = bins_of(self.rows["prediction"].to_numpy())
-        return (
-            self.rows.group_by(pl.Series("bin", bins))
-            .agg(pl.len().alias("rows"), pl.mean("prediction"), pl.mean("truth"))
-            .sort("bin")
-            .drop("bin")
-        )
+        """The bins of the calibration error: see `bins_by_prediction`."""
+        return bins_by_prediction(self.rows)
 
     def __str__(self) -> str:
         drawn = "users" if "user_id" in self.rows.columns else "rows"
@@ -84,6 +78,17 @@ class PredictionEvaluation:
             **self.scores.to_dict(),
             "calibration": self.calibration().to_dicts(),
         }
+
+
+def bins_by_prediction(rows: pl.DataFrame) -> pl.DataFrame:
+    """The bins of the calibration error, by rising prediction: `rows`, mean `prediction`, mean `truth`."""
+    bins = bins_of(rows["prediction"].to_numpy())
+    return (
+        rows.group_by(pl.Series("bin", bins))
+        .agg(pl.len().alias("rows"), pl.mean("prediction"), pl.mean("truth"))
+        .sort("bin")
+        .drop("bin")
+    )
 
 
 def evaluate_predictions(

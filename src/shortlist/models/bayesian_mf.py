@@ -27,7 +27,7 @@ from shortlist.config import Config
 from shortlist.dataset.attributes import one_hot
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import ratings
-from shortlist.models.prediction import Predicted
+from shortlist.models.prediction import Inside, Predicted
 from shortlist.seeds import Seeds
 from shortlist.threads import blocks, spread
 
@@ -125,6 +125,15 @@ class FittedBayesianMF:
         spread(work, blocks(len(user_N), 4_096))
         deviation_N = np.sqrt(np.maximum(square_N - mean_N**2, 0) + self.noise)
         return Predicted(self.mean + mean_N, deviation_N)
+
+    def inside(self) -> Inside:
+        """The biases, means over the draws, in ratings; and the factors of the last draw, as those of others turn."""
+        user_SUD, item_SID = self.user_draws[:, :-1], self.item_draws[:, :-1]
+        item_SI, user_SU = (
+            np.einsum("srf,sf->sr", one[:, :, :-1], other[:, :, :-1].mean(axis=1)) + one[:, :, -1]
+            for one, other in ((item_SID, user_SUD), (user_SUD, item_SID))
+        )
+        return Inside(item_SI.mean(axis=0), user_SU.mean(axis=0), item_SID[-1, :, :-1])
 
 
 @dataclass

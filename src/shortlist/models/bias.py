@@ -19,7 +19,7 @@ from scipy import sparse
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import ratings
-from shortlist.models.prediction import Predicted
+from shortlist.models.prediction import Inside, Predicted
 
 ROUNDS = 200
 """Rounds over users and items at most."""
@@ -70,3 +70,7 @@ class FittedBias:
     def predict(self, users: np.ndarray, items: np.ndarray) -> Predicted:
         """The sum of the three; see `Predictor`."""
         return Predicted(self.mean + self.user_bias[users] + self.item_bias[items], None)
+
+    def inside(self) -> Inside:
+        """The biases, in ratings."""
+        return Inside(self.item_bias[:-1], self.user_bias[:-1])

@@ -18,7 +18,7 @@ from pydantic import PositiveInt
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import ratings
-from shortlist.models.prediction import Predicted
+from shortlist.models.prediction import Inside, Predicted
 from shortlist.models.rating_networks import ROW_BYTES, Range, learnt, with_strangers
 from shortlist.threads import blocks
 from shortlist.training.memory import Needs
@@ -93,3 +93,11 @@ class FittedDotProduct:
             product_N = np.einsum("nf,nf->n", x_ND[:, :-1], y_ND[:, :-1], dtype=np.float64)
             scores[start:end] = product_N + x_ND[:, -1] + y_ND[:, -1]
         return Predicted(Range(self.low, self.high).ratings(scores), None)
+
+    def inside(self) -> Inside:
+        """The biases before they are squashed, the factors, and the path of the loss."""
+        item_I, user_U = (
+            one[:-1, :-1] @ other[-1, :-1] + one[:-1, -1]
+            for one, other in ((self.items, self.users), (self.users, self.items))
+        )
+        return Inside(item_I, user_U, self.items[:-1, :-1], self.losses)

@@ -21,7 +21,7 @@ from pydantic import Field, PositiveInt
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import ratings
-from shortlist.models.prediction import Predicted
+from shortlist.models.prediction import Inside, Predicted
 from shortlist.models.rating_networks import ROW_BYTES, Range, learnt, with_strangers
 from shortlist.threads import blocks
 from shortlist.training.memory import Needs
@@ -112,3 +112,7 @@ class FittedNeuralRatings:
                 h_NH = np.maximum(h_NH @ weight.T + bias, 0)
             scores[start:end] = (h_NH @ self.weights[-1][0] + self.biases[-1]).astype(np.float32)
         return Predicted(Range(self.low, self.high).ratings(scores), None)
+
+    def inside(self) -> Inside:
+        """The factors and the path of the loss; biases it has none."""
+        return Inside(item_factors=self.items[:-1], losses=self.losses)

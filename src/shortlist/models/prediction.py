@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import polars as pl
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,21 @@ def together(parts: Sequence[Predicted]) -> Predicted:
     return Predicted(expected, np.concatenate(deviations) if deviations else None)
 
 
+@dataclass(frozen=True)
+class Inside:
+    """What a fitted model learnt, as far as it has such parts; a stranger has no row here.
+
+    `item_bias` (I,) is what an item gets beyond the usual from the mean of the users, `user_bias` (U,) what a user
+    gives to the mean of the items, in the units in which the model adds it; `item_factors` is I × F. `losses` is the
+    path of training: `step`, `loss`, `of`.
+    """
+
+    item_bias: np.ndarray | None = None
+    user_bias: np.ndarray | None = None
+    item_factors: np.ndarray | None = None
+    losses: pl.DataFrame | None = None
+
+
 class Predictor(Protocol):
     """A fitted model that says how much."""
 
@@ -34,4 +50,8 @@ class Predictor(Protocol):
         The rows keep their order, and none hangs on another. An unknown user is one of whom nothing is known but what
         all users have in common, an unknown item alike.
         """
+        ...
+
+    def inside(self) -> Inside:
+        """What it learnt, to be looked at."""
         ...

@@ -133,6 +133,35 @@ def band(rows: Sequence[Row], *, x: str, y: str) -> dict[str, Any]:
     return _finished(alt.layer(area, zero, line), rows, height=280)
 
 
+def plane(rows: Sequence[Row]) -> dict[str, Any]:
+    """A dot for each row at `x` and `y`, the larger the more `ratings`, with its `title` beside it."""
+    place = {name: alt.X if name == "x" else alt.Y for name in ("x", "y")}
+    where = {
+        name: axis(f"{name}:Q", title=None, axis=_axis(None, labels=False), scale=alt.Scale(zero=False, padding=40))
+        for name, axis in place.items()
+    }
+    chart = _base(rows)
+    size = alt.Size("ratings:Q", scale=alt.Scale(range=[20, 160]), legend=None)
+    dot = chart.mark_point(filled=True, fill=OURS, opacity=0.7).encode(**where, size=size, tooltip=["title:N"])
+    name = chart.mark_text(align="left", dx=7, fontSize=10, fill=INK, limit=150).encode(**where, text="title:N")
+    return _finished(alt.layer(dot, name), rows, height=520)
+
+
+def path(rows: Sequence[Row]) -> dict[str, Any]:
+    """A line through `loss` over `step` for each of what the rows are `of`: training in grey, all else in accent."""
+    colour = alt.Color("of:N", title=None, scale=alt.Scale(domain=["training", "held out"], range=[OTHER, OURS]))
+    chart = (
+        _base(rows)
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("step:Q", title="step", axis=_axis("~s")),
+            y=alt.Y("loss:Q", title="loss", axis=_axis(None), scale=alt.Scale(zero=False)),
+            color=colour.legend(orient="top") if len({row["of"] for row in rows}) > 1 else colour.legend(None),
+        )
+    )
+    return _finished(chart, rows, height=240)
+
+
 def _base(rows: Sequence[Row]) -> alt.Chart:
     return alt.Chart(alt.InlineData(values=[dict(row) for row in rows]))
 

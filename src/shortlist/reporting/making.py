@@ -4,7 +4,7 @@ from typing import Any
 
 from shortlist.reporting import charts, numbers
 from shortlist.reporting.blocks import Block, Code, Facts, Figure, Panel, Prose, Section, Table
-from shortlist.reporting.report import Report
+from shortlist.reporting.report import Made, Report
 
 _FEATURES = 20
 _PANELS = 2
@@ -48,7 +48,7 @@ def features_section(report: Report) -> Section | None:
     return Section("features", "What the ranker looks at", lead, (figure,))
 
 
-def data_section(report: Report) -> Section:
+def data_section(report: Made) -> Section:
     """What was read, what was set apart, and what the part that was learnt from looks like."""
     tables = report.data["tables"]
     blocks: list[Block] = []
@@ -79,7 +79,7 @@ def data_section(report: Report) -> Section:
     return Section("data", "The data", lead, tuple(blocks))
 
 
-def recipe_section(report: Report) -> Section:
+def recipe_section(report: Made) -> Section:
     """The settings, the versions, and the commands that do it again."""
     made, path = report.made, report.path
     commands = (

@@ -3,13 +3,48 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
 from shortlist.config import to_toml
 from shortlist.reporting.finding import Finding, finding
 from shortlist.run import Run
+
+
+class Made(Protocol):
+    """What every run says of how it was made."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def made(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def data(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def profile(self) -> dict[str, Any] | None: ...  # noqa: D102
+    @property
+    def recipe(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class NumbersReport:
+    """What a run of a regression says of itself; the parts are those of `Report`."""
+
+    path: str
+    metric: str
+    made: dict[str, Any]
+    data: dict[str, Any]
+    finding: Finding | None
+    evaluation: dict[str, Any] | None
+    inside: dict[str, Any]
+    """What was learnt: see `judged_numbers.looked_into`."""
+    profile: dict[str, Any] | None
+    recipe: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain lists, dictionaries, numbers, text and None."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -57,7 +92,7 @@ def gather(run: Run) -> Report:
         path=from_here(run.path),
         k=settings.k,
         metric=settings.metrics[0],
-        made={name: run.manifest.get(name) for name in ("seed", "seconds", "peak_memory_mb", "versions")},
+        made=_made(run),
         data=dict(run.manifest["data"]),
         finding=finding(evaluation, settings.metrics[0], units=evaluation["users"]) if evaluation else None,
         evaluation=evaluation,
@@ -69,6 +104,28 @@ def gather(run: Run) -> Report:
         profile=run.profile,
         recipe=to_toml(settings),
     )
+
+
+def gather_numbers(run: Run) -> NumbersReport:
+    """The same of a run of a regression."""
+    evaluation = run.evaluation if run.judged else None
+    settings = run.settings
+    metric = settings.metrics[0]
+    return NumbersReport(
+        path=from_here(run.path),
+        metric=metric,
+        made=_made(run),
+        data=dict(run.manifest["data"]),
+        finding=finding(evaluation, metric, units=evaluation["units"]) if evaluation else None,
+        evaluation=evaluation,
+        inside=run.inside or {},
+        profile=run.profile,
+        recipe=to_toml(settings),
+    )
+
+
+def _made(run: Run) -> dict[str, Any]:
+    return {name: run.manifest.get(name) for name in ("seed", "seconds", "peak_memory_mb", "versions")}
 
 
 def from_here(path: Path) -> str:

@@ -12,7 +12,8 @@ from shortlist.reporting.blocks import Page
 from shortlist.reporting.html import html
 from shortlist.reporting.markdown import markdown
 from shortlist.reporting.predictions import page_of_predictions
-from shortlist.reporting.report import from_here, gather
+from shortlist.reporting.rating_run import page_of_numbers
+from shortlist.reporting.report import from_here, gather, gather_numbers
 from shortlist.reporting.sections import page_of
 from shortlist.run import Run, open_run
 
@@ -29,9 +30,14 @@ def report(run: Run | str | Path, out: str | Path | None = None, *, format: str 
     """
     run = run if isinstance(run, Run) else open_run(run)
     chosen = _format(out, format)
-    found = gather(run)
     path = _beside(run.path.resolve(), chosen) if out is None else Path(out)
-    write(written(page_of(found), found.to_dict(), chosen), path)
+    if run.makes_lists:
+        lists = gather(run)
+        write(written(page_of(lists), lists.to_dict(), chosen), path)
+    else:
+        told = gather_numbers(run)
+        page = page_of_numbers(told, run.predictions if run.judged else None)
+        write(written(page, told.to_dict(), chosen), path)
     return path
 
 
