@@ -19,6 +19,8 @@ NAMES = {
         "FittedRegression",
         "Bias",
         "BayesianMF",
+        "BiasedMF",
+        "SVDpp",
         "DotProduct",
         "NeuralRatings",
         "Training",

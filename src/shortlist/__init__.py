@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shortlist.models.als import ALS
     from shortlist.models.bayesian_mf import BayesianMF
     from shortlist.models.bias import Bias
+    from shortlist.models.biased_mf import BiasedMF
     from shortlist.models.bpr import BPR
     from shortlist.models.covisit import CoVisit
     from shortlist.models.dot_product import DotProduct
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from shortlist.models.popular import Popular
     from shortlist.models.repurchase import Repurchase
     from shortlist.models.same_attribute import SameAttribute
+    from shortlist.models.svdpp import SVDpp
     from shortlist.models.user_knn import UserKNN
     from shortlist.pipeline import FittedPipeline, Pipeline
     from shortlist.ranking.features import Features
@@ -58,6 +60,7 @@ __all__ = [
     "EASE",
     "BayesianMF",
     "Bias",
+    "BiasedMF",
     "CoVisit",
     "ColumnError",
     "ConfigError",
@@ -80,6 +83,7 @@ __all__ = [
     "Regression",
     "RejectsError",
     "Repurchase",
+    "SVDpp",
     "SameAttribute",
     "ShortlistError",
     "Split",
@@ -113,6 +117,8 @@ _HOMES = {
     "BPR": "models.bpr",
     "BayesianMF": "models.bayesian_mf",
     "Bias": "models.bias",
+    "BiasedMF": "models.biased_mf",
+    "SVDpp": "models.svdpp",
     "DotProduct": "models.dot_product",
     "EASE": "models.ease",
     "MatrixFactorization": "models.matrix_factorization",

@@ -19,10 +19,12 @@ from shortlist.dataset.views import ratings
 from shortlist.errors import ConfigError, DataError, StoreError
 from shortlist.models.bayesian_mf import BayesianMF, FittedBayesianMF
 from shortlist.models.bias import Bias, FittedBias
+from shortlist.models.biased_mf import BiasedMF, FittedBiasedMF
 from shortlist.models.dot_product import DotProduct, FittedDotProduct
 from shortlist.models.factors import most_alike
 from shortlist.models.neural_ratings import FittedNeuralRatings, NeuralRatings
 from shortlist.models.prediction import Inside, Predicted, Predictor, together
+from shortlist.models.svdpp import FittedSVDpp, SVDpp
 from shortlist.progress import step
 from shortlist.similar import similar
 from shortlist.stack import Stack
@@ -32,7 +34,7 @@ from shortlist.training.plan import Training
 FEW = 20
 """Pairs for each fold, of which fewer weigh no models: then they have equal shares."""
 
-AnyPredictor = Annotated[Bias | BayesianMF | DotProduct | NeuralRatings, Field(discriminator="kind")]
+AnyPredictor = Annotated[Bias | BiasedMF | SVDpp | BayesianMF | DotProduct | NeuralRatings, Field(discriminator="kind")]
 
 
 class Regression(Config):
@@ -174,7 +176,7 @@ _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Regression, FittedRegression, Stack, IdMap, Training),
-        *(Bias, FittedBias, BayesianMF, FittedBayesianMF),
+        *(Bias, FittedBias, BiasedMF, FittedBiasedMF, SVDpp, FittedSVDpp, BayesianMF, FittedBayesianMF),
         *(DotProduct, FittedDotProduct, NeuralRatings, FittedNeuralRatings),
     )
 }

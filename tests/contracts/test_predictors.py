@@ -14,8 +14,10 @@ from shortlist import threads
 from shortlist.config import read_toml, to_toml
 from shortlist.models.bayesian_mf import BayesianMF
 from shortlist.models.bias import Bias
+from shortlist.models.biased_mf import BiasedMF
 from shortlist.models.dot_product import DotProduct
 from shortlist.models.neural_ratings import NeuralRatings
+from shortlist.models.svdpp import SVDpp
 from shortlist.regression import AnyPredictor, FittedRegression, Regression
 from shortlist.training.plan import Training
 
@@ -28,6 +30,8 @@ RECIPES: dict[str, Any] = {
         training=Training(learning_rate="auto", patience=1, epochs=3, clip=1.0, accumulate=2, schedule="warm_up"),
     ),
     "neural_ratings": NeuralRatings(factors=3, layers=(4, 3), training=Training(epochs=2)),
+    "biased_mf": BiasedMF(factors=3, epochs=4),
+    "svdpp": SVDpp(factors=3, epochs=4),
     "bayesian_mf without implicit": BayesianMF(factors=2, sweeps=10, burn_in=2, implicit=False),
 }
 
