@@ -7,8 +7,8 @@ peer's settings are the best of a search by the test part of the 80/20 split its
 defaults; the single model of the claim is BayesianMF, which reads what is known of users and items (without it in a
 row of its own), the stack is `by_ours.STACKED`. Predictions are cut to the range of the ratings, for all.
 
-Intervals: of one split, 95 % of the root of the mean squared error, ratings taken as independent; over folds, Student's t
-of their five figures. `coverage` is the share of held-out ratings in the model's 90 % intervals.
+Intervals: of one split, 95 % of the root of the mean squared error, ratings taken as independent; over folds, Student's
+t of their five figures. `coverage` is the share of held-out ratings in the model's 90 % intervals.
 """
 
 import itertools
