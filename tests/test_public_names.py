@@ -19,6 +19,8 @@ NAMES = {
         "FittedRegression",
         "Bias",
         "BayesianMF",
+        "Targets",
+        "FittedTargets",
         "BiasedMF",
         "SVDpp",
         "DotProduct",

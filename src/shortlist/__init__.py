@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from shortlist.reporting.inside import factor_map_chart, liked_chart, loss_chart
     from shortlist.reporting.writing import report
     from shortlist.tables.engine import Engine
+    from shortlist.targets import FittedTargets, Targets
     from shortlist.training.plan import Training
     from shortlist.yardsticks import baselines, evaluate
 
@@ -72,6 +73,7 @@ __all__ = [
     "Findings",
     "FittedPipeline",
     "FittedRegression",
+    "FittedTargets",
     "GraphFilter",
     "ItemKNN",
     "LambdaMART",
@@ -88,6 +90,7 @@ __all__ = [
     "ShortlistError",
     "Split",
     "StoreError",
+    "Targets",
     "Training",
     "Tree",
     "UserKNN",
@@ -133,6 +136,8 @@ _HOMES = {
     "Findings": "leaks.findings",
     "FittedPipeline": "pipeline",
     "FittedRegression": "regression",
+    "FittedTargets": "targets",
+    "Targets": "targets",
     "LambdaMART": "ranking.ranker",
     "Pipeline": "pipeline",
     "Popular": "models.popular",

@@ -38,6 +38,7 @@ from shortlist.run import open_run
 from shortlist.settings import Settings, changed, read_settings, rooted
 from shortlist.tables.engine import Engine
 from shortlist.tables.write import check_ending, write_frames
+from shortlist.targets import FittedTargets
 from shortlist.trial import trial as one_trial
 from shortlist.yardsticks import evaluate as judge
 
@@ -206,15 +207,16 @@ def predict(path: Path, pairs: Path | None, user: str | None, items: str | None,
         check_ending(out)
     with step("load the regression"):
         fitted = load(path)
-    if not isinstance(fitted, FittedRegression):
+    if isinstance(fitted, FittedPipeline):
         raise ConfigError(f"{str(path)!r} makes lists and tells no numbers: ask it with `shortlist recommend`")
+    one = fitted if isinstance(fitted, FittedRegression) else next(iter(fitted.regressions.values()))
     if pairs is not None:
         rows = pairs_in(pairs)
     else:
         typed = _typed("--items", items, "item_id")
         rows = pl.DataFrame([pl.Series("user_id", [user] * len(typed)), typed])
-    rows = _like(rows, fitted)
-    for ids in (fitted.user_ids, fitted.item_ids):
+    rows = _like(rows, one)
+    for ids in (one.user_ids, one.item_ids):
         unknown = int((ids.numbers(rows[ids.name]) < 0).sum())
         if unknown:
             say(f"{unknown:,} of {rows.height:,} pairs have a {ids.name} that the run does not know")
@@ -235,6 +237,8 @@ def similar(path: Path, items: str | None, users: str | None, k: int, out: Path 
         check_ending(out)
     with step("load what was fitted"):
         fitted = load(path)
+    if isinstance(fitted, FittedTargets):
+        raise ConfigError(f"{str(path)!r} tells several numbers, and each knows what is alike: load it and ask one")
     if isinstance(fitted, FittedRegression) and items is None:
         raise ConfigError("a regression knows similar items, not users: ask with --items 1,2,3")
     known = fitted.user_ids if items is None else fitted.item_ids

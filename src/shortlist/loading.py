@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
-from shortlist import pipeline, regression, store
+from shortlist import pipeline, regression, store, targets
 from shortlist.pipeline import FittedPipeline
 from shortlist.regression import FittedRegression
+from shortlist.targets import FittedTargets
 
 
-def load(path: str | Path) -> FittedPipeline | FittedRegression:
-    """The pipeline or regression stored in a directory by `save`, or the pipeline of `shortlist fit`.
+def load(path: str | Path) -> FittedPipeline | FittedRegression | FittedTargets:
+    """The pipeline, regression or targets stored in a directory by `save`, or what `shortlist fit` stored there.
 
     It answers as the one that was stored did. Anything else at `path` raises `StoreError`.
     """
     told = store.manifest(path)
     if "regression" in told:
         return regression.read(Path(path), told)
+    if "targets" in told:
+        return targets.read(Path(path), told)
     return pipeline.load(path)

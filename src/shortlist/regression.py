@@ -168,11 +168,11 @@ def read(path: Path, told: Mapping[str, Any]) -> FittedRegression:
     """The regression stored at `path`, whose manifest says `told`."""
     if "regression" not in told:
         raise StoreError(f"{str(path)!r} holds no regression: it was stored by something else")
-    fitted: FittedRegression = store.read(path / told["contents"] / "regression", told["regression"], _KINDS)
+    fitted: FittedRegression = store.read(path / told["contents"] / "regression", told["regression"], KINDS)
     return fitted
 
 
-_KINDS: dict[str, type] = {
+KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Regression, FittedRegression, Stack, IdMap, Training),
@@ -180,3 +180,4 @@ _KINDS: dict[str, type] = {
         *(DotProduct, FittedDotProduct, NeuralRatings, FittedNeuralRatings),
     )
 }
+"""Every recipe and fitted thing of a regression, for the store."""
