@@ -30,8 +30,10 @@ RECIPES: dict[str, Any] = {
         training=Training(learning_rate="auto", patience=1, epochs=3, clip=1.0, accumulate=2, schedule="warm_up"),
     ),
     "neural_ratings": NeuralRatings(factors=3, layers=(4, 3), training=Training(epochs=2)),
-    "biased_mf": BiasedMF(factors=3, epochs=4),
-    "svdpp": SVDpp(factors=3, epochs=4),
+    "biased_mf": BiasedMF(),
+    "svdpp": SVDpp(),
+    "svdpp of old": SVDpp(factors=3, epochs=5, flipped=False),
+    "svdpp with drift": SVDpp(factors=3, drift="1s"),
     "bayesian_mf without implicit": BayesianMF(factors=2, sweeps=10, burn_in=2, implicit=False),
 }
 

@@ -53,7 +53,7 @@ def interactions(data: Dataset, *, half_life: str | None = None) -> sparse.csr_a
 
 
 def moments(data: Dataset, x_UI: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
-    """For each entry of a matrix that `interactions` made the moments (int64) of the pair's first and last event."""
+    """For each entry of `interactions` or `ratings` the moments (int64) of the pair's first and last event."""
     e = data.events.filter(data.events.timestamp < data.as_of)
     met = e.group_by(["user", "item"]).aggregate(first=e.timestamp.min(), last=e.timestamp.max())
     frame = data.engine.frame(met)
