@@ -10,7 +10,7 @@ import pytest
 import shortlist as sl
 
 NAMES = {
-    *("Dataset", "Engine", "Split", "by_time", "last_n", "by_user", "by_item", "at_random"),
+    *("Dataset", "Engine", "Split", "by_time", "last_n", "by_user", "by_item", "at_random", "by_column"),
     *("k_fold", "rolling", "Tree", "check", "Findings"),
     *("Popular", "Repurchase", "CoVisit", "SameAttribute", "UserKNN", "LambdaMART", "Features"),
     *("ItemKNN", "EASE", "GraphFilter", "ALS", "BPR", "MatrixFactorization"),

@@ -19,7 +19,7 @@ from shortlist.errors import (
 if TYPE_CHECKING:
     from shortlist.dataset.dataset import Dataset
     from shortlist.dataset.folds import Tree, k_fold, rolling
-    from shortlist.dataset.split import Split, at_random, by_item, by_time, by_user, last_n
+    from shortlist.dataset.split import Split, at_random, by_column, by_item, by_time, by_user, last_n
     from shortlist.evaluation.anatomy import anatomy
     from shortlist.evaluation.predictions import evaluate_predictions
     from shortlist.evaluation.slices import slices
@@ -97,6 +97,7 @@ __all__ = [
     "anatomy",
     "at_random",
     "baselines",
+    "by_column",
     "by_item",
     "by_time",
     "by_user",
@@ -150,6 +151,7 @@ _HOMES = {
     "anatomy": "evaluation.anatomy",
     "at_random": "dataset.split",
     "baselines": "yardsticks",
+    "by_column": "dataset.split",
     "by_item": "dataset.split",
     "by_time": "dataset.split",
     "by_user": "dataset.split",

@@ -290,7 +290,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="KIND[:KEY=VALUE]...",
-            help="With --models: by_time, last_n, by_user, by_item or at_random, such as by_time:test=14d.",
+            help="With --models: by_time, last_n, by_user, by_item, at_random or by_column, such as by_time:test=14d.",
             show_default="last_n:n=1 where there are times, else at_random:share=0.2",
         ),
     ] = None,

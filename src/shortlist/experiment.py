@@ -16,7 +16,7 @@ from shortlist.evaluation.predictions import PredictionEvaluation
 from shortlist.pipeline import FittedPipeline
 from shortlist.progress import step
 from shortlist.run import Run, open_run, write_figures
-from shortlist.settings import AtRandom, ByItem, ByTime, ByUser, LastN, Settings
+from shortlist.settings import AtRandom, ByColumn, ByItem, ByTime, ByUser, LastN, Settings
 from shortlist.tables.engine import Engine
 from shortlist.yardsticks import BASELINES
 
@@ -106,3 +106,5 @@ def split_of(settings: Settings, data: Dataset) -> Split | None:
             return splits.by_item(data, share=share, seed=settings.seed)
         case AtRandom(share=share):
             return splits.at_random(data, share=share, seed=settings.seed)
+        case ByColumn(column=column, value=value):
+            return splits.by_column(data, column, value)

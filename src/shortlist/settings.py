@@ -103,12 +103,22 @@ class AtRandom(Config):
     """Share of the pairs."""
 
 
+class ByColumn(Config):
+    """Judge on the events that hold a value in a column: a split that somebody published."""
+
+    kind: Literal["by_column"] = "by_column"
+    column: str
+    """A column of the events, such as fold."""
+    value: bool | int | str
+    """What the events to judge on hold there."""
+
+
 class Settings(Config):
     """All that makes a run."""
 
     data: Data
     """The tables."""
-    split: Annotated[ByTime | LastN | ByUser | ByItem | AtRandom, Field(discriminator="kind")] | None = None
+    split: Annotated[ByTime | LastN | ByUser | ByItem | AtRandom | ByColumn, Field(discriminator="kind")] | None = None
     """What is kept back to judge on; without it, everything is learnt from and nothing judged."""
     pipeline: Pipeline | None = None
     """What is fitted, to answer which: lists."""

@@ -1,13 +1,14 @@
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from shortlist.dataset.dataset import Dataset
-from shortlist.dataset.split import Split, at_random, by_item, by_time, by_user, last_n
-from shortlist.errors import ConfigError, DataError
+from shortlist.dataset.split import Split, at_random, by_column, by_item, by_time, by_user, last_n
+from shortlist.errors import ColumnError, ConfigError, DataError
 from shortlist.tables import samples
 
 
@@ -177,3 +178,32 @@ def test_a_share_lies_between_0_and_1(shop: Dataset, share: float) -> None:
         by_user(shop, share)
     with pytest.raises(ConfigError, match="between 0 and 1"):
         by_item(shop, share)
+
+
+def test_a_published_split_is_taken_from_its_column() -> None:
+    events = pl.DataFrame(
+        {"user_id": [1, 1, 2, 3], "item_id": [1, 2, 1, 2], "fold": [1, 2, 2, None], "test": [True, False, True, False]}
+    )
+    data = Dataset.read(events)
+    second = by_column(data, "fold", 2)
+    assert second.test.pairs().rows() == [(1, 2), (2, 1)]
+    assert second.train.pairs().rows() == [(1, 1), (3, 2)]
+    assert by_column(data, "fold", "2").test.pairs().equals(second.test.pairs())
+    assert by_column(data, "test", True).test.pairs().rows() == [(1, 1), (2, 1)]
+    with pytest.raises(ColumnError, match="no column 'folt'; did you mean 'fold'"):
+        by_column(data, "folt", 1)
+    with pytest.raises(DataError, match="no event has 3 in 'fold'; the values there are 1, 2"):
+        by_column(data, "fold", 3)
+    with pytest.raises(DataError, match="every event has 'x' in 'same'"):
+        by_column(Dataset.read(events.with_columns(same=pl.lit("x"))), "same", "x")
+
+
+@pytest.mark.real
+def test_the_official_folds_of_movielens_are_its_fifths(data_folder: Path) -> None:
+    folder = data_folder / "ml-100k"
+    folds = pl.read_parquet(folder / "splits.parquet")
+    said = pl.read_parquet(folder / "ratings.parquet").join(folds, on=["user_id", "item_id"])
+    data = Dataset.read(said)
+    parts = [by_column(data, "fold", number) for number in range(1, 6)]
+    assert [part.test.pairs().height for part in parts] == [20_000] * 5
+    assert by_column(data, "ua_test", True).test.pairs().height == 9_430

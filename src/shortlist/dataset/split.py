@@ -1,11 +1,13 @@
 """Splits of a dataset into what may be learnt from and what is judged on: lazy views, nothing is copied."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import ibis
+import polars as pl
 
 from shortlist.dataset.dataset import Dataset
-from shortlist.errors import ConfigError, DataError
+from shortlist.errors import ColumnError, ConfigError, DataError, nearest
 from shortlist.moments import microseconds, moment, written
 from shortlist.seeds import Seeds
 
@@ -80,6 +82,26 @@ def at_random(data: Dataset, share: float = 0.2, seed: int = 0) -> Split:
     there is a clock.
     """
     return cut(data, data.events, _drawn(pair_number(data.events), share, seed))
+
+
+def by_column(data: Dataset, column: str, value: Any) -> Split:
+    """The events whose `column` holds `value` to judge on, all others to learn from: for splits that others published.
+
+    A column that the events lack raises `ColumnError`; a value that no event has, or all have, `DataError`.
+    """
+    if column not in data.events.columns:
+        raise ColumnError(f"by_column: the events have no column {column!r}{nearest(column, data.events.columns)}")
+    counts = data.engine.frame(data.events.group_by(column).aggregate(events=data.events.count()))
+    held = counts.filter(pl.col(column).cast(pl.String) == _as_text(value))
+    if held.height != 1 or counts.height == 1:
+        there = ", ".join(sorted(str(known) for known in counts[column].drop_nulls().to_list())[:20])
+        which = "no event has" if held.height != 1 else "every event has"
+        raise DataError(f"by_column: {which} {value!r} in {column!r}; the values there are {there}")
+    return cut(data, data.events, (data.events[column] == held[column].item()).fill_null(False))
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def cut(data: Dataset, events: ibis.Table, held_out: ibis.Value, drop: tuple[str, ...] = ()) -> Split:
