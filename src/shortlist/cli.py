@@ -51,6 +51,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+sets = typer.Typer(
+    name="data",
+    help="Public sets of real data, from their official addresses, with a checksum.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(sets)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages, only the answer and errors.")]
 Overrides = Annotated[
@@ -333,6 +341,38 @@ def compare(
         else:
             answer = commands.compare_models(paths, models, split, metrics, items, users, columns, seed or 0)
         _answer(answer, as_json)
+
+
+@sets.command("get")
+def get_set(
+    name: Annotated[str, typer.Argument(help="Such as movielens-100k; see `shortlist data list`.")],
+    folder: Annotated[Path, typer.Option(help="Where sets are kept, each in a folder of its name.")] = Path("data"),
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="FILE|ADDRESS", help="An archive that is there, or another address.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch a public set and make tables of it: events, items, users. What is there already is not fetched again.
+
+    \b
+    Examples:
+      shortlist data get movielens-100k
+      shortlist data get movielens-1m --from Downloads/ml-1m.zip
+    """  # noqa: D301
+    with _answering(quiet):
+        from shortlist import commands
+
+        _answer(commands.get_set(name, folder, source), as_json)
+
+
+@sets.command("list")
+def list_sets(as_json: AsJson = False) -> None:
+    """The public sets that there are, with their addresses and what their makers ask."""
+    with _answering(quiet=True):
+        from shortlist import commands
+
+        _answer(commands.list_sets(), as_json)
 
 
 @app.command(hidden=True)

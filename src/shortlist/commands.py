@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from shortlist import demo as example
-from shortlist import experiment, store
+from shortlist import experiment, public_sets, store
 from shortlist.comparison import METRICS as MODEL_METRICS
 from shortlist.comparison import compare as comparison
 from shortlist.comparison import compare_models as comparison_of_models
@@ -320,6 +320,25 @@ def check_tables(train: Path, test: Path, users: Path | None, items: Path | None
             split = split_of_tables(train, test, items=items, users=users, engine=engine)
         found = leaks.check(split, target=column)
     return Answer(str(found), found.to_dict())
+
+
+def get_set(name: str, folder: Path, source: str | None) -> Answer:
+    """Where the tables of a public set are, and what to try with them."""
+    place = public_sets.get(name, folder, source)
+    tables = {path.stem: str(path) for path in sorted(place.glob("*.parquet"))}
+    told = "\n".join([f"{table:<7}{path}" for table, path in tables.items()])
+    notice = public_sets.known(name).notice
+    now = f"shortlist compare {from_here(place / 'events.parquet')} --models als,ease,popular"
+    return Answer(f"{told}\n\n{notice}\n\nWhat now:\n  {now}", {"folder": str(place), **tables, "notice": notice})
+
+
+def list_sets() -> Answer:
+    """The public sets that there are."""
+    rows = [
+        {"name": s.name, "what": s.what, "address": s.address, "notice": s.notice} for s in public_sets.SETS.values()
+    ]
+    lines = [f"{row['name']}\n  {row['what']}\n  {row['address']}\n  {row['notice']}" for row in rows]
+    return Answer("\n".join(lines), rows)
 
 
 def schema() -> str:
