@@ -29,7 +29,7 @@ NAMES = {
         "memory_report",
     ),
     *("Pipeline", "FittedPipeline", "load", "evaluate", "evaluate_predictions", "anatomy", "baselines", "slices"),
-    *("report", "liked_chart", "factor_map_chart", "loss_chart"),
+    *("report", "liked_chart", "factor_map_chart", "loss_chart", "rate_chart"),
     *("ShortlistError", "ConfigError", "DataError", "ColumnError", "RejectsError"),
     *("MissingExtraError", "StoreError"),
 }

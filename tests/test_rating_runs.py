@@ -144,6 +144,8 @@ def test_charts_of_what_was_learnt_are_altair_in_colours(run: Run) -> None:
         text = json.dumps(chart.to_dict())
         assert "var(" not in text
         assert any(colour in text for colour in LIGHT.values())
+    with pytest.raises(ConfigError, match="no learning rate was looked for"):
+        sl.rate_chart(fitted)
     page = (Path(sl.__file__).parent / "reporting/page.css").read_text(encoding="utf-8")
     assert all(f"--{name}: {colour};" in page for name, colour in LIGHT.items())
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from shortlist.ranking.features import Features
     from shortlist.ranking.ranker import LambdaMART
     from shortlist.regression import FittedRegression, Regression
-    from shortlist.reporting.inside import factor_map_chart, liked_chart, loss_chart
+    from shortlist.reporting.inside import factor_map_chart, liked_chart, loss_chart, rate_chart
     from shortlist.reporting.writing import report
     from shortlist.tables.engine import Engine
     from shortlist.targets import FittedTargets, Targets
@@ -111,6 +111,7 @@ __all__ = [
     "load",
     "loss_chart",
     "memory_report",
+    "rate_chart",
     "report",
     "rolling",
     "slices",
@@ -165,6 +166,7 @@ _HOMES = {
     "load": "loading",
     "loss_chart": "reporting.inside",
     "memory_report": "memory_report",
+    "rate_chart": "reporting.inside",
     "report": "reporting.writing",
     "rolling": "dataset.folds",
     "slices": "evaluation.slices",

@@ -97,6 +97,16 @@ def test_the_path_of_the_loss_goes_down_and_what_is_held_out_is_told(name: str) 
     assert held.min() < 0.7 * held[0]  # type: ignore[operator]
 
 
+def test_a_rate_that_is_looked_for_is_told_and_drawn() -> None:
+    model = MODELS["dot_product"].model_copy(update={"training": sl.Training(learning_rate="auto")})
+    fitted = sl.Regression(models=(model,)).fit(sl.Dataset.read(world()[0]))
+    rate = fitted.models[0].recipe.training.learning_rate
+    rising = fitted.models[0].losses.filter(pl.col("of") == "rising rate")  # type: ignore[attr-defined]
+    assert rising["rate"].is_sorted()
+    assert rising["rate"][0] < rate < rising["rate"][-1]
+    assert f'"rate": {rate}' in sl.rate_chart(fitted).to_json(indent=None)
+
+
 def test_training_goes_on_from_its_folder_and_refuses_that_of_other_data(tmp_path: Path) -> None:
     train, test = world()
     kept = MODELS["dot_product"].model_copy(update={"training": sl.Training(folder=str(tmp_path / "kept"))})

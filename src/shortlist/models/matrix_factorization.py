@@ -24,14 +24,12 @@ from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import interactions
 from shortlist.models.factors import most_alike, nearest_items, vectors_of
+from shortlist.models.networks import NOTHING, ROW_BYTES, trained
 from shortlist.models.retrieval import Request
 from shortlist.moments import Duration
 from shortlist.seeds import Seeds
 from shortlist.training.memory import Needs
-from shortlist.training.plan import Training, identity, torch_for
-
-ROW_BYTES = 12
-"""Of a pair while it is learnt from: user, item, weight."""
+from shortlist.training.plan import Training, torch_for
 
 
 class MatrixFactorization(Config):
@@ -66,27 +64,19 @@ class MatrixFactorization(Config):
         """Train. Users and items without events get vectors of zeros. Without torch, `MissingExtraError`."""
         torch = torch_for("training a network")
         from shortlist.nn.ratings import DotProduct
-        from shortlist.training import finder, loop
         from shortlist.training.batches import Batches
 
         met_UI = interactions(data, half_life=self.half_life)
         users, items = met_UI.shape
         seeds = Seeds(self.seed)
         net = DotProduct(users, items, self.factors, torch.Generator().manual_seed(seeds.number("start")))
-        training, losses = self.training, _NOTHING
+        training, losses = self.training, NOTHING
         if met_UI.nnz:
             batches = Batches(
                 met_UI.nnz, training.batch_of(met_UI.nnz), seeds.number("order"), _maker(met_UI, self.negatives)
             )
-            loss = _loss(self.loss)
-            if training.learning_rate == "auto":
-                rate = finder.find_rate(net, loss, batches, training, width=self._width).rate
-                training = training.model_copy(update={"learning_rate": rate})
-            told = ""
-            if training.folder is not None:
-                told = identity(self, met_UI.indptr, met_UI.indices, met_UI.data)
-            taken = loop.train(net, loss, batches, training, width=self._width, identity=told)
-            losses = pl.DataFrame({"step": taken.step_P, "rate": taken.rate_P, "loss": taken.loss_P, "of": "training"})
+            arrays = (met_UI.indptr, met_UI.indices, met_UI.data)
+            losses, training = trained(self, training, net, _loss(self.loss), batches, width=self._width, arrays=arrays)
         x_UD, y_ID = (table.weight.detach().numpy().copy() for table in (net.user, net.item))
         x_UD[:, -1] = 1
         x_UD[np.diff(met_UI.indptr) == 0] = 0
@@ -94,15 +84,12 @@ class MatrixFactorization(Config):
         return FittedMatrixFactorization(self.model_copy(update={"training": training}), x_UD, y_ID, losses)
 
 
-_NOTHING = pl.DataFrame(schema={"step": pl.Int64, "rate": pl.Float64, "loss": pl.Float64, "of": pl.String})
-
-
 @dataclass(frozen=True)
 class FittedMatrixFactorization:
     """Vectors of users and items (float32, D numbers): the last is 1 of a user and the bias of an item; zeros for those
     without events.
 
-    `losses` is the path of the loss: `step`, `rate`, `loss`, `of`. The `recipe` names the rate found.
+    `losses` is the path of the loss: see `networks.trained`. The `recipe` names the rate found.
     """
 
     folds_in: ClassVar[bool] = False

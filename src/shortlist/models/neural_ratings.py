@@ -21,8 +21,9 @@ from pydantic import Field, PositiveInt
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import ratings
+from shortlist.models.networks import ROW_BYTES
 from shortlist.models.prediction import Inside, Predicted
-from shortlist.models.rating_networks import ROW_BYTES, Range, learnt, with_strangers
+from shortlist.models.rating_networks import Range, learnt, with_strangers
 from shortlist.threads import blocks
 from shortlist.training.memory import Needs
 from shortlist.training.plan import Training

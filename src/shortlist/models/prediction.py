@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -43,6 +43,11 @@ class Inside:
 
 class Predictor(Protocol):
     """A fitted model that says how much."""
+
+    @property
+    def recipe(self) -> Any:
+        """What it was fitted from; what it was to find by itself stands there as it was found."""
+        ...
 
     def predict(self, users: np.ndarray, items: np.ndarray) -> Predicted:
         """What is expected of each pair of dense ids (int32, the same length); -1 stands for somebody unknown.

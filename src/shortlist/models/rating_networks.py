@@ -15,8 +15,9 @@ from scipy import sparse
 from scipy.special import expit
 
 from shortlist.config import Config
+from shortlist.models.networks import NOTHING, trained
 from shortlist.seeds import Seeds
-from shortlist.training.plan import Training, identity, torch_for
+from shortlist.training.plan import Training, torch_for
 
 if TYPE_CHECKING:
     from torch import Generator, nn
@@ -55,7 +56,7 @@ class Range:
 class Learnt:
     """The `weights` of a network by name, the range, the path of the loss, and the plan with its rate as it was found.
 
-    The path has the columns `step`, `rate`, `loss` (in variances of the ratings) and `of`: training or held out.
+    The path is that of `networks.trained`, its losses in variances of the ratings.
     `peak_mb` is the most memory that training took, beyond what was held before; None where the system does not tell.
     """
 
@@ -64,12 +65,6 @@ class Learnt:
     losses: pl.DataFrame
     peak_mb: float | None
     training: Training
-
-
-NOTHING = pl.DataFrame(schema={"step": pl.Int64, "rate": pl.Float64, "loss": pl.Float64, "of": pl.String})
-"""The path of a network that had nothing to learn from."""
-ROW_BYTES = 12
-"""Of a rating while it is learnt from: user, item, share."""
 
 
 def learnt(
@@ -87,17 +82,17 @@ def learnt(
     seeds = Seeds(seed)
     with peak() as most:
         net = network(torch.Generator().manual_seed(seeds.number("start")))
-        span, losses, training = _trained(net, recipe, training, seeds, said_UI, width)
+        span, losses, training = _taught(net, recipe, training, seeds, said_UI, width)
         weights = {name: tensor.detach().numpy() for name, tensor in net.state_dict().items()}
     return Learnt(weights, span, losses, most.mb, training)
 
 
-def _trained(
+def _taught(
     net: "nn.Module", recipe: Config, training: Training, seeds: Seeds, said_UI: sparse.csr_array, width: int
 ) -> tuple[Range, pl.DataFrame, Training]:
     import torch
 
-    from shortlist.training import finder, loop, losses
+    from shortlist.training import losses
     from shortlist.training.batches import Batches, of_tensors
 
     span = Range.of(said_UI.data)
@@ -130,17 +125,16 @@ def _trained(
 
     count = len(kept[0])
     batches = Batches(count, training.batch_of(count), seeds.number("order"), of_tensors(kept))
-    if training.learning_rate == "auto":
-        rate = finder.find_rate(net, loss, batches, training, width=width).rate
-        training = training.model_copy(update={"learning_rate": rate})
-    told = identity(recipe, said_UI.indptr, said_UI.indices, said_UI.data) if training.folder is not None else ""
-    judged = judge if held else None
-    trained = loop.train(net, loss, batches, training, width=width, judge=judged, identity=told)
-    path = pl.DataFrame({"step": trained.step_P, "rate": trained.rate_P, "loss": trained.loss_P, "of": "training"})
-    if trained.figures:
-        ends = np.arange(1, len(trained.figures["loss"]) + 1) * len(batches) // training.accumulate
-        held_out = pl.DataFrame({"step": ends, "loss": trained.figures["loss"], "of": "held out"})
-        path = pl.concat([path, held_out], how="diagonal")
+    path, training = trained(
+        recipe,
+        training,
+        net,
+        loss,
+        batches,
+        width=width,
+        judge=judge if held else None,
+        arrays=(said_UI.indptr, said_UI.indices, said_UI.data),
+    )
     return span, path, training
 
 

@@ -162,6 +162,15 @@ def path(rows: Sequence[Row]) -> dict[str, Any]:
     return _finished(chart, rows, height=240)
 
 
+def rates(rows: Sequence[Row], *, taken: float) -> dict[str, Any]:
+    """A line through `loss` over `rate` on a logarithmic axis, and a rule at the rate that was `taken`."""
+    across = alt.X("rate:Q", title="learning rate", axis=_axis("~g"), scale=alt.Scale(type="log"))
+    down = alt.Y("loss:Q", title="loss", axis=_axis(None), scale=alt.Scale(zero=False))
+    line = _base(rows).mark_line(stroke=OURS, strokeWidth=2).encode(x=across, y=down)
+    rule = _base([{"rate": taken}]).mark_rule(stroke=MUTED, strokeDash=[2, 3]).encode(x=across)
+    return _finished(alt.layer(rule, line), rows, height=240)
+
+
 def _base(rows: Sequence[Row]) -> alt.Chart:
     return alt.Chart(alt.InlineData(values=[dict(row) for row in rows]))
 

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
+import polars as pl
 
 from shortlist.errors import ConfigError
 from shortlist.inside import factor_map, liked
+from shortlist.models.networks import RISING
 from shortlist.regression import FittedRegression
 from shortlist.reporting import charts, numbers
 
@@ -37,7 +39,20 @@ def loss_chart(fitted: FittedRegression) -> alt.TopLevelMixin:
     if losses is None:
         names = ", ".join(model.kind for model in fitted.recipe.models)
         raise ConfigError(f"{names}: no model of this regression was trained by gradients")
-    return _in_colour(charts.path(losses.to_dicts()))
+    return _in_colour(charts.path(losses.filter(pl.col("of") != RISING).to_dicts()))
+
+
+def rate_chart(fitted: FittedRegression) -> alt.TopLevelMixin:
+    """The loss of the run that looked for a learning rate, and the rate that was taken: where it was "auto".
+
+    Where a rate was named, and of models that no gradients train, `ConfigError`.
+    """
+    losses = fitted.inside().losses
+    rising = [] if losses is None else losses.filter(pl.col("of") == RISING).to_dicts()
+    if not rising:
+        raise ConfigError('no learning rate was looked for: name it "auto", as in Training(learning_rate="auto")')
+    taken = next(model.recipe.training.learning_rate for model in fitted.models if hasattr(model.recipe, "training"))
+    return _in_colour(charts.rates(rising, taken=taken))
 
 
 def _in_colour(described: dict[str, Any]) -> alt.TopLevelMixin:

@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from shortlist.evaluation.predictions import bins_by_prediction
+from shortlist.models.networks import RISING
 from shortlist.reporting import charts, numbers
 from shortlist.reporting.blocks import Facts, Figure, Page, Panel, Section, Table
 from shortlist.reporting.making import data_section, recipe_section
@@ -116,6 +117,7 @@ def _map(rows: list[dict[str, Any]] | None, alike: list[dict[str, Any]]) -> Sect
 
 def _training(rows: list[dict[str, Any]] | None) -> Section | None:
     """The path of the loss."""
+    rows = [row for row in rows or () if row["of"] != RISING]
     if not rows:
         return None
     last = {row["of"]: row for row in rows}
