@@ -19,12 +19,13 @@ from shortlist.dataset.views import ratings
 from shortlist.errors import ConfigError, DataError, StoreError
 from shortlist.models.bayesian_mf import BayesianMF, FittedBayesianMF
 from shortlist.models.bias import Bias, FittedBias
-from shortlist.models.biased_mf import BiasedMF, FittedBiasedMF
+from shortlist.models.biased_mf import BiasedMF
+from shortlist.models.descent import FittedBiasedFactors
 from shortlist.models.dot_product import DotProduct, FittedDotProduct
 from shortlist.models.factors import most_alike
 from shortlist.models.neural_ratings import FittedNeuralRatings, NeuralRatings
 from shortlist.models.prediction import Inside, Predicted, Predictor, together
-from shortlist.models.svdpp import FittedSVDpp, SVDpp
+from shortlist.models.svdpp import SVDpp
 from shortlist.progress import step
 from shortlist.similar import similar
 from shortlist.stack import Stack
@@ -176,7 +177,7 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Regression, FittedRegression, Stack, IdMap, Training),
-        *(Bias, FittedBias, BiasedMF, FittedBiasedMF, SVDpp, FittedSVDpp, BayesianMF, FittedBayesianMF),
+        *(Bias, FittedBias, BiasedMF, SVDpp, FittedBiasedFactors, BayesianMF, FittedBayesianMF),
         *(DotProduct, FittedDotProduct, NeuralRatings, FittedNeuralRatings),
     )
 }

@@ -12,7 +12,6 @@ Cost of a pass: 8 F flops a rating, on one thread.
 Shapes: U users, I items, F factors, N pairs.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -21,8 +20,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import ratings
-from shortlist.models.descent import BIAS_SHARE, REACH, Standard, both_sides, falling, products
-from shortlist.models.prediction import Inside, Predicted
+from shortlist.models.descent import BIAS_SHARE, REACH, FittedBiasedFactors, Standard, both_sides, falling
 from shortlist.seeds import Seeds
 
 
@@ -41,7 +39,7 @@ class BiasedMF(Config):
     seed: int = 0
     """Of the start and of the order of the ratings."""
 
-    def fit(self, data: Dataset) -> "FittedBiasedMF":
+    def fit(self, data: Dataset) -> FittedBiasedFactors:
         """Fit. The same seed gives the same bits, however many threads there are.
 
         A user without ratings is a stranger: the mean user of a rating. An item without ratings adds nothing.
@@ -61,35 +59,6 @@ class BiasedMF(Config):
             descend(*given, rate, *limits, *penalties, p_UF, q_IF, b_U, b_I)
         unit = standard.deviation
         bias_U, bias_I = unit * users.with_strangers(b_U.astype(float)), unit * b_I.astype(float)
-        return FittedBiasedMF(self, standard.mean, bias_U, bias_I, np.float32(unit) * users.with_strangers(p_UF), q_IF)
-
-
-@dataclass(frozen=True)
-class FittedBiasedMF:
-    """The `mean`, biases (float64) and vectors (rows × F, float32), the last row of each a stranger's.
-
-    Of a user that is the mean over the ratings learnt from, of an item zero.
-    """
-
-    recipe: BiasedMF
-    mean: float
-    user_bias: np.ndarray
-    item_bias: np.ndarray
-    user_factors: np.ndarray
-    item_factors: np.ndarray
-
-    def predict(self, users: np.ndarray, items: np.ndarray) -> Predicted:
-        """The formula; see `Predictor`."""
-        product_N = products(users, items, self.user_factors, self.item_factors)
-        return Predicted(self.mean + self.user_bias[users] + self.item_bias[items] + product_N, None)
-
-    def inside(self) -> Inside:
-        """The biases, with what is added for the mean of the others, and the factors: in ratings."""
-        item_I, user_U = (
-            bias_R[:-1] + x_RF[:-1] @ y_RF[:-1].mean(axis=0)
-            for bias_R, x_RF, y_RF in (
-                (self.item_bias, self.item_factors, self.user_factors),
-                (self.user_bias, self.user_factors, self.item_factors),
-            )
+        return FittedBiasedFactors(
+            self, standard.mean, bias_U, bias_I, np.float32(unit) * users.with_strangers(p_UF), q_IF
         )
-        return Inside(item_I, user_U, self.item_factors[:-1])

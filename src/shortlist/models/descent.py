@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from shortlist.config import Config
+from shortlist.models.prediction import Inside, Predicted
 from shortlist.threads import blocks, spread
 
 REACH = 10.0
@@ -91,6 +93,37 @@ def both_sides(said_UI: sparse.csr_array, random: np.random.Generator) -> tuple[
 def falling(rate: float, epochs: int) -> list[np.float32]:
     """The step of each pass: from `rate` in a straight line towards nothing."""
     return [np.float32(rate * (1 - epoch / epochs)) for epoch in range(epochs)]
+
+
+@dataclass(frozen=True)
+class FittedBiasedFactors:
+    """The `mean`, biases (float64) and vectors (rows × F, float32), the last row of each a stranger's.
+
+    Of a user that is the mean over the ratings learnt from, of an item zero.
+    """
+
+    recipe: Config
+    mean: float
+    user_bias: np.ndarray
+    item_bias: np.ndarray
+    user_factors: np.ndarray
+    item_factors: np.ndarray
+
+    def predict(self, users: np.ndarray, items: np.ndarray) -> Predicted:
+        """The formula; see `Predictor`."""
+        product_N = products(users, items, self.user_factors, self.item_factors)
+        return Predicted(self.mean + self.user_bias[users] + self.item_bias[items] + product_N, None)
+
+    def inside(self) -> Inside:
+        """The biases, with what is added for the mean of the others, and the factors: in ratings."""
+        item_I, user_U = (
+            bias_R[:-1] + x_RF[:-1] @ y_RF[:-1].mean(axis=0)
+            for bias_R, x_RF, y_RF in (
+                (self.item_bias, self.item_factors, self.user_factors),
+                (self.user_bias, self.user_factors, self.item_factors),
+            )
+        )
+        return Inside(item_I, user_U, self.item_factors[:-1])
 
 
 def products(users: np.ndarray, items: np.ndarray, x_UF: np.ndarray, y_IF: np.ndarray) -> np.ndarray:

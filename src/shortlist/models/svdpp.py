@@ -27,8 +27,7 @@ from scipy import sparse
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import moments, ratings
-from shortlist.models.descent import BIAS_SHARE, REACH, Rows, Standard, both_sides, falling, products
-from shortlist.models.prediction import Inside, Predicted
+from shortlist.models.descent import BIAS_SHARE, REACH, FittedBiasedFactors, Rows, Standard, both_sides, falling
 from shortlist.moments import Duration, microseconds
 from shortlist.seeds import Seeds
 
@@ -56,7 +55,7 @@ class SVDpp(Config):
     seed: int = 0
     """Of the start and of the order of the ratings."""
 
-    def fit(self, data: Dataset) -> "FittedSVDpp":
+    def fit(self, data: Dataset) -> FittedBiasedFactors:
         """Fit. The same seed gives the same bits, however many threads there are.
 
         A user without ratings is a stranger: the mean user of a rating. An item without ratings adds nothing.
@@ -78,38 +77,7 @@ class SVDpp(Config):
         unit = standard.deviation
         bias_U, bias_I = unit * users.rows.with_strangers(bias_U), unit * items.bias_R.astype(float)
         whole_UF = np.float32(unit) * users.rows.with_strangers(users.x_RF + users.shift_RF)
-        return FittedSVDpp(self, standard.mean, bias_U, bias_I, whole_UF, items.x_RF + items.shift_RF)
-
-
-@dataclass(frozen=True)
-class FittedSVDpp:
-    """The `mean`, biases (float64) and whole vectors, the sums in them (rows × F, float32).
-
-    The last row of each is a stranger's: of a user the mean over the ratings learnt from, of an item zero.
-    """
-
-    recipe: SVDpp
-    mean: float
-    user_bias: np.ndarray
-    item_bias: np.ndarray
-    user_factors: np.ndarray
-    item_factors: np.ndarray
-
-    def predict(self, users: np.ndarray, items: np.ndarray) -> Predicted:
-        """The formula; see `Predictor`."""
-        product_N = products(users, items, self.user_factors, self.item_factors)
-        return Predicted(self.mean + self.user_bias[users] + self.item_bias[items] + product_N, None)
-
-    def inside(self) -> Inside:
-        """The biases, with what is added for the mean of the others, and the factors: in ratings."""
-        item_I, user_U = (
-            bias_R[:-1] + x_RF[:-1] @ y_RF[:-1].mean(axis=0)
-            for bias_R, x_RF, y_RF in (
-                (self.item_bias, self.item_factors, self.user_factors),
-                (self.user_bias, self.user_factors, self.item_factors),
-            )
-        )
-        return Inside(item_I, user_U, self.item_factors[:-1])
+        return FittedBiasedFactors(self, standard.mean, bias_U, bias_I, whole_UF, items.x_RF + items.shift_RF)
 
 
 @dataclass(frozen=True)
