@@ -28,6 +28,7 @@ from shortlist.dataset.attributes import one_hot
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import ratings
 from shortlist.models.prediction import Inside, Predicted
+from shortlist.progress import reached
 from shortlist.seeds import Seeds
 from shortlist.threads import blocks, spread
 
@@ -87,6 +88,7 @@ class BayesianMF(Config):
             users.draw(items, noise, random, implicit=self.implicit)
             items.draw(users, noise, random, implicit=self.implicit)
             noise = _noise(users, items, random)
+            reached(f"sweep {sweep + 1} of {self.sweeps}")
             if sweep in kept:
                 found.append((*users.kept(), *items.kept(), np.float64(1 / noise)))
         user_SUD, user_SDD, item_SID, item_SDD, variance_S = (np.stack(part) for part in zip(*found, strict=True))
