@@ -85,9 +85,18 @@ def _stack(recipe: Regression, data: Dataset, seed: int) -> Stack:
             held_UI = ratings(fold.test)
             users, items = np.repeat(np.arange(held_UI.shape[0]), np.diff(held_UI.indptr)), held_UI.indices
             for model, answers in zip(recipe.models, told, strict=True):
-                answers.append(model.fit(fold.train).predict(users, items))
+                answers.append(kept_in_part(model, f"fold-{number}").fit(fold.train).predict(users, items))
             truth.append(held_UI.data)
     return Stack.fit([together(answers) for answers in told], np.concatenate(truth))
+
+
+def kept_in_part(model: AnyPredictor, part: str) -> AnyPredictor:
+    """The same recipe; where its training is kept in a folder, in one of a part of its own within."""
+    training = getattr(model, "training", None)
+    if training is None or training.folder is None:
+        return model
+    training = training.model_copy(update={"folder": str(Path(training.folder) / part)})
+    return model.model_copy(update={"training": training})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
 from shortlist.errors import ColumnError, DataError, StoreError, nearest
 from shortlist.progress import step
-from shortlist.regression import KINDS, FittedRegression, Regression
+from shortlist.regression import KINDS, FittedRegression, Regression, kept_in_part
 
 
 class Targets(Config):
@@ -28,15 +28,20 @@ class Targets(Config):
         """Learn each column. One that the events lack raises `ColumnError`, one that is no number `DataError`."""
         fitted = {}
         kinds = data.events.schema()
+        # A column that was taken for one of ours, such as rating for weight, is found by either name.
+        ours = {theirs: ours for ours, theirs in data.sources["events"].matched.items()}
         for name in self.columns:
-            if name not in kinds:
-                raise ColumnError(f"targets: the events have no column {name!r}{nearest(name, data.events.columns)}")
-            if not kinds[name].is_numeric():
-                raise DataError(f"targets: {name!r} is of type {kinds[name]}; cast it to numbers")
-            told = data.events.filter(data.events[name].notnull())
-            of_name = replace(data, events=told.mutate(weight=told[name].cast("float64")))
+            column = ours.get(name, name)
+            if column not in kinds:
+                raise ColumnError(f"targets: the events have no column {name!r}{nearest(name, [*kinds, *ours])}")
+            if not kinds[column].is_numeric():
+                raise DataError(f"targets: {name!r} is of type {kinds[column]}; cast it to numbers")
+            told = data.events.filter(data.events[column].notnull())
+            of_name = replace(data, events=told.mutate(weight=told[column].cast("float64")))
             with step(f"fit {name}"):
-                fitted[name] = self.regression.fit(of_name, seed=seed)
+                models = tuple(kept_in_part(model, name) for model in self.regression.models)
+                alone = self.regression.model_copy(update={"models": models})
+                fitted[name] = alone.fit(of_name, seed=seed)
         return FittedTargets(self, fitted)
 
 

@@ -120,6 +120,16 @@ def test_training_goes_on_from_its_folder_and_refuses_that_of_other_data(tmp_pat
         kept.fit(sl.Dataset.read(test))
 
 
+def test_the_folds_of_a_stack_and_several_targets_are_kept_apart(tmp_path: Path) -> None:
+    train, _ = world()
+    kept = sl.DotProduct(factors=2, training=sl.Training(epochs=1, folder=str(tmp_path)))
+    stack = sl.Regression(models=(kept, sl.Bias()), folds=2)
+    events = train.with_columns(other=-pl.col("rating"))
+    sl.Targets(columns=("rating", "other"), regression=stack).fit(sl.Dataset.read(events))
+    found = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("training.safetensors")}
+    assert found == {f"{name}{part}" for name in ("rating", "other") for part in ("", "/fold-1", "/fold-2")}
+
+
 def test_recipes_are_read_without_torch() -> None:
     code = "import sys, shortlist.regression, shortlist.pipeline, shortlist.settings; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -161,6 +161,16 @@ def test_the_random_numbers_of_others_stay_as_they_were(task: Task) -> None:
     assert torch.get_num_threads() == threads
 
 
+def test_an_interrupt_is_one_and_leaves_the_next_one_to_be_heard(task: Task) -> None:
+    def interrupted(net: Any, batch: Any) -> torch.Tensor:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(task.network(), interrupted, task.batches(), Training(), width=20)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_half_precision_learns_too(task: Task) -> None:
     _, whole = task.train(Training(epochs=8))
     _, half = task.train(Training(epochs=8, precision="bf16"))

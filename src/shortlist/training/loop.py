@@ -6,6 +6,7 @@ the same bits on one machine, and so does training that was cut off at any step 
 
 import logging
 import math
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -107,7 +108,8 @@ def train(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(task, batches, ckpt_path=start)
+        with _interrupts(trainer):
+            trainer.fit(task, batches, ckpt_path=start)
         for optimizer in trainer.optimizers:  # the trainer lives on in circles of references
             optimizer.state.clear()
     net.to("cpu").eval().zero_grad(set_to_none=True)
@@ -278,6 +280,19 @@ def _threads(numbers: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _interrupts(trainer: lightning.Trainer) -> Iterator[None]:
+    """Ctrl-C stays Ctrl-C: Lightning would end the process with code 1, and be deaf to any further one."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from None
 
 
 @contextmanager
