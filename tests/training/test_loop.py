@@ -103,6 +103,18 @@ def test_the_log_is_the_path(task: Task, tmp_path: Path) -> None:
     assert [float(row["held_out_loss"]) for row in rows if row["held_out_loss"]] == found.figures["loss"].tolist()
 
 
+def test_tensorboard_reads_the_same_path(task: Task, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    plan = Training(epochs=4, patience=9, folder=str(tmp_path), tensorboard=True)
+    _, found = task.train(plan)
+    written = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    for name, values in (("loss", found.loss_P), ("rate", found.rate_P), ("held out/loss", found.figures["loss"])):
+        assert [event.value for event in written.Scalars(name)] == pytest.approx(values.tolist(), rel=1e-6)
+    with pytest.raises(ValueError, match="tensorboard needs a folder"):
+        Training(tensorboard=True)
+
+
 def test_the_rate_goes_up_and_down_again(task: Task) -> None:
     _, found = task.train(Training(epochs=6, learning_rate=0.02))
     top = int(np.argmax(found.rate_P))

@@ -20,9 +20,10 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
-from shortlist.errors import ConfigError
+from shortlist.errors import ConfigError, MissingExtraError
 from shortlist.progress import reached
 from shortlist.threads import cores
 from shortlist.training.batches import Batches
@@ -102,7 +103,7 @@ def train(
             gradient_clip_val=plan.clip,
             callbacks=callbacks,
             plugins=[InSafetensors()],
-            logger=False,
+            logger=_tensorboard(folder) if plan.tensorboard and folder is not None else False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -208,6 +209,8 @@ class _Path(Callback):
         mean = float(self._sum) / self._since  # type: ignore[arg-type]
         self.points.append((trainer.global_step, self._rate, mean))
         self._since, self._sum = 0, None
+        if trainer.logger is not None:
+            trainer.logger.log_metrics({"loss": mean, "rate": self._rate}, trainer.global_step)
         reached(f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, loss {mean:.4g}")
 
 
@@ -228,6 +231,9 @@ class _Figures(Callback):
         with torch.no_grad():
             self.told.append(dict(self._judge(self._net)))
         self._net.train()
+        if trainer.logger is not None:
+            told = {f"held out/{name}": figure for name, figure in self.told[-1].items()}
+            trainer.logger.log_metrics(told, trainer.global_step)
         if self._plan.patience is None:
             return
         name, epoch = self._plan.stop_on, len(self.told) - 1
@@ -262,6 +268,13 @@ class _Figures(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.told, self.best, self._weights = state["told"], state["best"], state["weights"]
+
+
+def _tensorboard(folder: Path) -> TensorBoardLogger:
+    try:
+        return TensorBoardLogger(str(folder), name="", version="tensorboard")
+    except ModuleNotFoundError:
+        raise MissingExtraError("tensorboard", "tensorboard", "a log for TensorBoard") from None
 
 
 def _precision(plan: Training) -> Any:

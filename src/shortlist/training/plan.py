@@ -46,9 +46,13 @@ class Training(Config):
     """Where training is kept while it runs, with a log in CSV; what stands there unfinished is gone on with."""
     every: PositiveFloat = 60.0
     """Seconds between one time that it is kept and the next."""
+    tensorboard: bool = False
+    """Whether the log is written in the folder for TensorBoard too (the extra of that name)."""
 
     @model_validator(mode="after")
-    def _one_batch_fits(self) -> "Training":
+    def _means_something(self) -> "Training":
+        if self.tensorboard and self.folder is None:
+            raise ValueError("tensorboard needs a folder to write its log to: name one")
         if self.schedule == "constant" and "warm_up" in self.model_fields_set:
             raise ValueError("a constant rate has no warm_up: leave it out, or name another schedule")
         return self
