@@ -61,8 +61,9 @@ LENSKIT = {
 } | {f"ItemKNN k={k}": ["ItemKNNScorer", {"max_nbrs": k, "feedback": "explicit"}] for k in (20, 40, 80)}
 NOTE = (
     "The defaults of BiasedMF and SVDpp were chosen by the test parts of seeds 1 to 3 of both sets, which share their "
-    "ratings with every split here: their figures, and the stack's, flatter them a little. Seconds are those of one "
-    "run beside other work; rate-speed measures them."
+    "ratings with every split here, and BayesianMF's sweeps by u1 and u3: these figures, and the stack's, flatter a "
+    "little. Intervals of one split are over ratings, taken as independent; those over folds are Student's t of five. "
+    "Seconds are those of one run beside other work; rate-speed measures them."
 )
 PEERS = {"cornac": CORNAC, "surprise": SURPRISE, "lenskit": LENSKIT}
 

@@ -11,6 +11,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -114,7 +115,7 @@ def _downloaded(found: PublicSet, address: str) -> bytes:
                 if len(content) > found.bytes:
                     raise DataError(f"{address!r} is longer than {found.name}, so it is something else")
             length = answer.headers.get("Content-Length")
-    except (URLError, OSError) as error:
+    except (URLError, OSError, HTTPException) as error:
         raise DataError(
             f"{address!r} cannot be fetched: {error}; fetch {found.address} by other means and name the file "
             "with --from"

@@ -74,3 +74,9 @@ def test_what_faded_counts_less() -> None:
 
 def test_bpr_of_an_item_that_stands_against_itself_is_no_loss() -> None:
     assert float(losses.bpr(torch.tensor([1.0]), torch.tensor([[-torch.inf]]), torch.ones(1))) == 0
+
+
+def test_a_patience_with_nothing_held_out_is_told() -> None:
+    data, _ = halves()
+    with pytest.raises(sl.ConfigError, match="this model holds nothing out: leave it out"):
+        sl.MatrixFactorization(training=sl.Training(patience=1)).fit(data)

@@ -113,7 +113,7 @@ class FittedMatrixFactorization:
 
 
 def _maker(met_UI: sparse.csr_array, negatives: int) -> Any:
-    """Makes batches: user_B, item_B, weight_B, other_N, and whether another was met by the user of a pair: met_BN."""
+    """Makes batches: user_B, item_B, weight_B, and the items that all of them are compared with, other_N."""
     import torch
 
     users, items = met_UI.shape

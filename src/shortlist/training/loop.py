@@ -81,7 +81,9 @@ def train(
     `schedule` and a number of `steps` stand in for those of the plan.
     """
     if plan.patience is not None and judge is None:
-        raise ConfigError("a patience needs something held out to judge on")
+        raise ConfigError(
+            "a patience needs something held out to judge on, and this model holds nothing out: leave it out"
+        )
     steps = steps or plan.epochs * -(-len(batches) // plan.accumulate)
     task = _Task(net, loss, plan, steps, schedule or partial(_by_plan, plan))
     path = _Path(max(1, steps * plan.accumulate // TOLD))
