@@ -13,7 +13,7 @@ NAMES = {
     *("Dataset", "Engine", "Split", "by_time", "last_n", "by_user", "by_item", "at_random", "by_column"),
     *("k_fold", "rolling", "Tree", "check", "Findings"),
     *("Popular", "Repurchase", "CoVisit", "SameAttribute", "UserKNN", "LambdaMART", "Features"),
-    *("ItemKNN", "EASE", "GraphFilter", "ALS", "BPR", "MatrixFactorization"),
+    *("ItemKNN", "EASE", "GraphFilter", "ALS", "BPR", "MatrixFactorization", "Next"),
     *(
         "Regression",
         "FittedRegression",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shortlist.models.item_knn import ItemKNN
     from shortlist.models.matrix_factorization import MatrixFactorization
     from shortlist.models.neural_ratings import NeuralRatings
+    from shortlist.models.next import Next
     from shortlist.models.popular import Popular
     from shortlist.models.repurchase import Repurchase
     from shortlist.models.same_attribute import SameAttribute
@@ -80,6 +81,7 @@ __all__ = [
     "MatrixFactorization",
     "MissingExtraError",
     "NeuralRatings",
+    "Next",
     "Pipeline",
     "Popular",
     "Regression",
@@ -128,6 +130,7 @@ _HOMES = {
     "EASE": "models.ease",
     "MatrixFactorization": "models.matrix_factorization",
     "NeuralRatings": "models.neural_ratings",
+    "Next": "models.next",
     "Training": "training.plan",
     "GraphFilter": "models.graph_filter",
     "ItemKNN": "models.item_knn",

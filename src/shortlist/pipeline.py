@@ -1,7 +1,7 @@
 """Pipeline: retrieve candidates cheaply, rank them carefully. This file is the flow, from the fit to the lists."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from shortlist.ranking.features import Features, FeatureTables
 from shortlist.ranking.ranker import FittedLambdaMART, LambdaMART
 from shortlist.seeds import Seeds
 from shortlist.similar import similar
+from shortlist.tables.frames import columns_of
 from shortlist.tables.write import write_frames
 
 USERS_AT_ONCE = 2_000
@@ -191,6 +192,24 @@ class FittedPipeline:
     def similar_users(self, users: Any, k: int = 10) -> pl.DataFrame:
         """The `k` users most like each: `user_id`, `similar_id`, `rank`, `score`; see `similar_items`."""
         return similar(self.retrievers, self.user_ids, users, k)
+
+    def with_items(self, items: Any) -> "FittedPipeline":
+        """The same where further items are known: a table of `item_id` and attributes, as that of the fit had them.
+
+        Retrievers that know items by attributes (`Next`) score them at once, the others go on without them. Rows of
+        items that are known already, and of an item that had a row before, change nothing.
+        """
+        told = columns_of(items, ("item_id",), "the items", rest=True).unique("item_id", maintain_order=True)
+        told = told.filter(pl.Series(self.item_ids.numbers(told["item_id"])) < 0)
+        of_it = told.drop("item_id")
+        later = told["item_id"].cast(self.item_ids.ids.dtype)
+        models = {
+            name: model.with_items(of_it) if hasattr(model, "with_items") else model
+            for name, model in self.retrievers.items()
+        }
+        features = None if self.features is None else self.features.with_items(of_it, len(self.item_ids))
+        item_ids = IdMap(pl.concat([self.item_ids.ids, later.alias("item_id")]))
+        return replace(self, item_ids=item_ids, retrievers=models, features=features)
 
     def _lists(
         self, users: Any, k: int, filter_seen: bool | None, exclude: Any, candidates: Any, events: Any

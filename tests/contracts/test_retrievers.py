@@ -20,6 +20,7 @@ from shortlist.models.ease import EASE
 from shortlist.models.graph_filter import GraphFilter
 from shortlist.models.item_knn import ItemKNN
 from shortlist.models.matrix_factorization import MatrixFactorization
+from shortlist.models.next import Next
 from shortlist.models.popular import Popular
 from shortlist.models.repurchase import Repurchase
 from shortlist.models.retrieval import Request
@@ -29,6 +30,7 @@ from shortlist.pipeline import FittedPipeline, Pipeline
 from shortlist.tables import samples
 from shortlist.training.plan import Training
 
+QUICK = Training(epochs=2, batch_size=128)
 RECIPES: dict[str, Any] = {
     "popular": Popular(),
     "popular of an age": Popular(by="age", window=None),
@@ -50,6 +52,14 @@ RECIPES: dict[str, Any] = {
     "matrix_factorization by pairs": MatrixFactorization(
         factors=4, loss="bpr", negatives=8, half_life="30d", training=Training(epochs=2, learning_rate="auto")
     ),
+    "next": Next(factors=8, hidden=16, length=20, training=QUICK),
+    "next by attention": Next(
+        network="sasrec", factors=8, layers=2, ahead=3, loss="gbce", negatives=10, training=QUICK
+    ),
+    "next by hidden layers": Next(
+        network="mlp", factors=8, hidden=16, length=5, loss="focal", places="last", attributes=(), training=QUICK
+    ),
+    "next of the batch": Next(factors=8, hidden=16, loss="softmax", negatives="batch", tied=False, training=QUICK),
 }
 ANSWERS_STRANGERS = {"popular", "popular of an age"}
 COLLABORATIVE = {
@@ -108,6 +118,8 @@ def equal(one: Any, other: Any) -> bool:
         return one.dtype == other.dtype and np.array_equal(one, other)
     if isinstance(one, sparse.csr_array):
         return all(equal(getattr(one, part), getattr(other, part)) for part in ("indptr", "indices", "data"))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[name], other[name]) for name in one)
     if is_dataclass(one):
         return all(equal(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
     return bool(one == other)
@@ -212,7 +224,7 @@ def test_events_at_and_after_the_moment_change_nothing(name: str, data: Dataset)
 
 
 def test_a_history_that_is_told_is_answered_as_the_same_one_that_was_learnt(fitted: Any, data: Dataset) -> None:
-    if not getattr(fitted, "folds_in", False) or not hasattr(fitted, "fold_in"):
+    if not getattr(fitted, "folds_in", False) or not hasattr(fitted, "item_factors"):
         return
     e = data.events
     summed = e.group_by("user", "item").aggregate(weight=e.weight.sum(), moment=e.timestamp.max())

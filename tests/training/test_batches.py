@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -65,3 +66,35 @@ def test_what_a_batch_draws_hangs_on_its_place_alone() -> None:
 @pytest.mark.parametrize("rows", [1, 7])
 def test_one_batch_may_hold_all(rows: int) -> None:
     assert len(numbers(rows, 100)) == 1
+
+
+@given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60), size=st.integers(1, 100), seed=st.integers(0, 9))
+def test_rows_of_like_length_come_together_each_once(lengths: list[int], size: int, seed: int) -> None:
+    lengths_R = np.array(lengths)
+    batches = Batches(len(lengths), size, seed, of_tensors((torch.arange(len(lengths)),)), lengths_R)
+    found = taken(batches)
+    assert len(found) == len(batches)
+    assert sorted(row for batch in found for row in batch) == list(range(len(lengths)))
+    for batch in found:
+        assert batch
+        assert lengths_R[batch].sum() < 2 * max(size, *lengths) + max(lengths)
+
+
+def test_little_is_lost_where_rows_are_made_equally_long() -> None:
+    lengths = np.random.default_rng(0).geometric(0.1, 5_000)
+    batches = Batches(5_000, 1_000, 0, of_tensors((torch.from_numpy(lengths),)), lengths)
+    held = sum(len(batch[0]) * int(batch[0].max()) for batch in batches)
+    assert lengths.sum() > 0.93 * held
+
+
+def test_rows_with_lengths_go_on_with_the_batches_that_would_have_come() -> None:
+    lengths = np.random.default_rng(1).integers(1, 9, 50)
+
+    def made() -> Batches:
+        return Batches(50, 20, 3, of_tensors((torch.arange(50),)), lengths)
+
+    whole, later = made(), made()
+    first, second = taken(whole), taken(whole)
+    assert first != second
+    later.load_state_dict({"epoch": 1, "done": 4})
+    assert taken(later) == second[4:]

@@ -21,9 +21,9 @@ def grouping_columns(data: Dataset, kind: Kind) -> tuple[str, ...]:
 
     Of two columns alike in what they tell, both stay.
     """
-    table = _table(data, kind)
+    table = table_of(data, kind)
     types = table.schema()
-    names = [n for n in _own_columns(table, kind) if types[n].is_string() or types[n].is_integer()]
+    names = [n for n in own_columns(table, kind) if types[n].is_string() or types[n].is_integer()]
     if not names:
         return ()
     counted = table.aggregate(
@@ -39,8 +39,8 @@ def one_hot(data: Dataset, kind: Kind) -> sparse.csr_array:
     Attributes are the columns that group, and those that hold lists of text, of which each of n values counts 1 / √n.
     Of a column the VALUES most frequent that FEW have or more; what is missing is zero.
     """
-    table = _table(data, kind)
-    lists = [n for n in _own_columns(table, kind) if _is_list_of_text(table[n])]
+    table = table_of(data, kind)
+    lists = [n for n in own_columns(table, kind) if _is_list_of_text(table[n])]
     groups = [*grouping_columns(data, kind), *lists]
     size = len(data.item_ids if kind == "item" else data.user_ids)
     frame = data.engine.frame(table.select(kind, *groups))
@@ -59,11 +59,13 @@ def _column(told: pl.DataFrame, kind: Kind, size: int) -> sparse.csr_array:
     return sparse.csr_array((entries["share"].to_numpy(), places), shape=(size, values.height))
 
 
-def _table(data: Dataset, kind: Kind) -> ibis.Table:
+def table_of(data: Dataset, kind: Kind) -> ibis.Table:
+    """The items or the users."""
     return data.items if kind == "item" else data.users
 
 
-def _own_columns(table: ibis.Table, kind: Kind) -> list[str]:
+def own_columns(table: ibis.Table, kind: Kind) -> list[str]:
+    """The columns of a table of items or users that are not their ids."""
     return [name for name in table.columns if name not in {kind, f"{kind}_id"}]
 
 

@@ -65,6 +65,18 @@ def moments(data: Dataset, x_UI: sparse.csr_array) -> tuple[np.ndarray, np.ndarr
     return frame["first"].to_numpy()[found], frame["last"].to_numpy()[found]
 
 
+def histories(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """What everybody met, event by event in the order of time: the dense items (int32, E), and where each user's begin
+    (int64, U + 1). Of one moment the smaller item comes first; events of no positive weight are left out.
+    """
+    e = data.events.filter(data.events.weight > 0)
+    frame = data.engine.frame(relations.histories(e, as_of=data.as_of)).sort("user")
+    lengths = np.zeros(len(data.user_ids), np.int64)
+    lengths[frame["user"].to_numpy()] = frame["items"].list.len().to_numpy()
+    items = frame["items"].explode().drop_nulls().to_numpy().astype(np.int32)
+    return items, np.concatenate([[0], np.cumsum(lengths)])
+
+
 def newer(starts: np.ndarray, moment_E: np.ndarray) -> np.ndarray:
     """For each entry of rows (`starts` as in CSR) how many entries of its row have a later moment (int32)."""
     rows_E = np.repeat(np.arange(len(starts) - 1), np.diff(starts))

@@ -5,6 +5,7 @@ from typing import Annotated, get_args, get_type_hints
 
 from pydantic import Field
 
+from shortlist.dataset.vocabulary import Vocabulary
 from shortlist.models.als import ALS, FittedALS
 from shortlist.models.bpr import BPR, FittedBPR
 from shortlist.models.covisit import CoVisit, FittedCoVisit
@@ -13,6 +14,7 @@ from shortlist.models.graph_filter import GraphFilter
 from shortlist.models.item_knn import ItemKNN
 from shortlist.models.item_to_item import FittedItemToItem
 from shortlist.models.matrix_factorization import FittedMatrixFactorization, MatrixFactorization
+from shortlist.models.next import FittedNext, Next
 from shortlist.models.popular import FittedPopular, Popular
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
@@ -30,7 +32,8 @@ AnyRetriever = Annotated[
     | GraphFilter
     | ALS
     | BPR
-    | MatrixFactorization,
+    | MatrixFactorization
+    | Next,
     Field(discriminator="kind"),
 ]
 
@@ -38,7 +41,7 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Popular, Repurchase, CoVisit, SameAttribute, UserKNN, ItemKNN, EASE, GraphFilter, ALS, BPR),
-        *(MatrixFactorization, FittedMatrixFactorization, Training),
+        *(MatrixFactorization, FittedMatrixFactorization, Next, FittedNext, Vocabulary, Training),
         *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
         *(FittedItemToItem, FittedALS, FittedBPR),
     )
@@ -50,7 +53,7 @@ def able(attribute: str) -> list[str]:
     """The names of the recipes whose fitted model has an attribute, such as `folds_in` or `similar_items`.
 
     >>> able("similar_users")
-    ['ALS', 'BPR', 'MatrixFactorization']
+    ['ALS', 'BPR', 'MatrixFactorization', 'Next']
     """
     recipes = get_args(get_args(AnyRetriever)[0])
     return sorted(recipe.__name__ for recipe in recipes if hasattr(get_type_hints(recipe.fit)["return"], attribute))

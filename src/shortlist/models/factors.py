@@ -74,11 +74,12 @@ def most_alike(of: np.ndarray, y_IF: np.ndarray, k: int, *, name: str) -> pl.Dat
     """The `k` rows of `y_IF` of the largest cosine to each of the rows `of`, themselves left out.
 
     Columns: `name` (int32, the row asked for), `similar` (int32), `score` (the cosine, float64), `rank` (int32, from
-    1). Rows of zeros are like nothing.
+    1). Rows of zeros, and those beyond the last, are like nothing.
     """
     length = np.sqrt(np.einsum("if,if->i", y_IF, y_IF, dtype=np.float64))
     unit_IF = (y_IF / np.maximum(length, np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
     of = np.asarray(of, dtype=np.int32)
+    of = of[of < len(y_IF)]
     asked = Request(of, k, exclude=pl.DataFrame({"user": of, "item": of}).unique())
     found = nearest_items(unit_IF[of], unit_IF, asked)
     return found.rename({"user": name, "item": "similar"})

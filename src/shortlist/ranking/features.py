@@ -13,7 +13,7 @@ What never happened is missing, not zero: trees tell the two apart. Times are in
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 from pydantic import Field
@@ -76,6 +76,14 @@ class FeatureTables:
     attributes: tuple[str, ...]
     values: pl.DataFrame
     tables: Mapping[str, pl.DataFrame]
+
+    def with_items(self, told: pl.DataFrame, first: int) -> "FeatureTables":
+        """The same where further items, numbered from `first` on, have a row of attributes each; what lacks is null."""
+        known = [pl.col(name).alias(_value(name)) for name in self.attributes if name in told.columns]
+        later = told.select(pl.int_range(first, first + pl.len(), dtype=pl.Int32).alias("item"), *known)
+        columns = [pl.lit(None).alias(name) for name in self.values.columns if name not in later.columns]
+        later = later.with_columns(columns).select(self.values.columns).cast(self.values.schema)
+        return replace(self, values=pl.concat([self.values, later]))
 
     def of(self, candidates: pl.DataFrame) -> pl.DataFrame:
         """The candidates with every feature, in their order; lists (candidates of one user) must be whole.

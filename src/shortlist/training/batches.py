@@ -7,31 +7,43 @@ that what was cut off goes on with the very batches that would have come.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 Maker = Callable[[torch.Tensor, torch.Generator], tuple[torch.Tensor, ...]]
 """Makes a batch of the numbers of its rows; what it draws, it draws from the generator."""
 
 
-class Batches:
-    """`rows` numbers in batches of `size`, drawn anew each epoch, each made by `make`; the last one may be smaller."""
+UNEVEN = 0.05
+"""How much lengths are stretched at most before rows of like length are put together: so not always the same are."""
 
-    def __init__(self, rows: int, size: int, seed: int, make: Maker) -> None:
-        self.rows, self.size, self.seed, self.make = rows, size, seed, make
+
+class Batches:
+    """`rows` numbers in batches of `size`, drawn anew each epoch, each made by `make`; the last one may be smaller.
+
+    Where rows have `lengths` (1 or more), `size` counts these, at least one row: about so much in all is in a batch,
+    and its rows are of about one length, so that little is lost where they are made equally long.
+    """
+
+    def __init__(self, rows: int, size: int, seed: int, make: Maker, lengths: np.ndarray | None = None) -> None:
+        self.rows, self.seed, self.make, self.lengths = rows, seed, make, lengths
+        self.size = size if lengths is None else max(size, int(lengths.max()))
         self._epoch, self._done = 0, 0
 
     def __len__(self) -> int:
         """Batches of an epoch."""
-        return (self.rows + self.size - 1) // self.size
+        if self.lengths is None:
+            return (self.rows + self.size - 1) // self.size
+        return max(1, int(self.lengths.sum()) // self.size)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
         """The batches of this epoch that have not come yet; with the last one the next epoch is reached."""
         epoch, count = self._epoch, len(self)
-        order = torch.randperm(self.rows, generator=self._generator(epoch, -1))
+        order, ends = self._order(self._generator(epoch, -1))
         for number in range(self._done, count):
             # Before the batch is handed over: whoever counts to the last one does not ask for what follows it.
             self._epoch, self._done = (epoch, number + 1) if number + 1 < count else (epoch + 1, 0)
-            rows = order[number * self.size : (number + 1) * self.size]
+            rows = order[ends[number] : ends[number + 1]]
             batch = self.make(rows, self._generator(epoch, number))
             if number + 1 == count:
                 del order, rows  # an order may be large, and the next one comes while this generator still stands
@@ -44,6 +56,22 @@ class Batches:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a place."""
         self._epoch, self._done = state["epoch"], state["done"]
+
+    def _order(self, random: torch.Generator) -> tuple[torch.Tensor, np.ndarray]:
+        """The rows in the order of an epoch, and where in it the batches end, 0 before them."""
+        count = len(self)
+        if self.lengths is None:
+            return torch.randperm(self.rows, generator=random), np.minimum(np.arange(count + 1) * self.size, self.rows)
+        stretched = self.lengths * (1 + UNEVEN * torch.rand(self.rows, generator=random, dtype=torch.float64).numpy())
+        order = np.argsort(stretched, kind="stable")
+        # Batch b begins with the first row before which b shares of the whole length lie. None is empty: a share is
+        # as long as the longest row at least.
+        before = np.cumsum(self.lengths[order]) - self.lengths[order]
+        starts = np.searchsorted(before, np.arange(count) * (self.lengths.sum() / count))
+        parts = np.split(order, starts[1:])
+        parts = [parts[place] for place in torch.randperm(count, generator=random).tolist()]
+        ends = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+        return torch.from_numpy(np.concatenate(parts)), ends
 
     def _generator(self, epoch: int, number: int) -> torch.Generator:
         mixed = (self.seed * 1_000_003 + epoch) * 1_000_003 + number

@@ -140,7 +140,7 @@ class _Task(lightning.LightningModule):
             self.net.parameters(),
             lr=plan.learning_rate,
             betas=(MOMENTUM[1], 0.99),
-            eps=1e-5,
+            eps=plan.epsilon,
             weight_decay=plan.weight_decay,
             fused=True,
         )

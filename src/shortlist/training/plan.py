@@ -30,6 +30,8 @@ class Training(Config):
     """Share of the steps in which the rate rises."""
     weight_decay: NonNegativeFloat = 0.5
     """What a weight loses in a step, as a share of itself and of the learning rate; no part of the gradient."""
+    epsilon: PositiveFloat = 1e-5
+    """What Adam adds to the root of a gradient's mean square: gradients that are smaller by far move nothing."""
     accumulate: PositiveInt = 1
     """Batches whose gradients are added up before a step: a batch so many times as large in the memory of one."""
     clip: PositiveFloat | None = None
