@@ -155,6 +155,7 @@ SETS: dict[str, Callable[[Path], Frames]] = {
     "ml-100k": _ml_100k,
     "amazon-video_sasrec": _by_position,
     "amazon-beauty_s3rec": _by_position,
+    "amazon-sports_s3rec": _by_position,
     "av_challenges": _by_position,
     "lastfm_lightgcn": _lastfm,
     "citeulike-a": _citeulike,

@@ -78,7 +78,7 @@ class Next(Config):
     tied: bool = True
     """Whether items have the same vectors where they are read and where they are answers."""
     training: Training = Training(
-        epochs=20, batch_size=1024, learning_rate=0.004, warm_up=0.05, weight_decay=0.0, patience=None
+        epochs=20, batch_size=1024, learning_rate=0.004, warm_up=0.05, weight_decay=0.0, epsilon=1e-8
     )
     """How it is trained; a row is an event of a history."""
     seed: int = 0
