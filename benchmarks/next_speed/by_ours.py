@@ -7,6 +7,7 @@ longer than one of a single epoch, each epoch of it.
 import json
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -70,8 +71,8 @@ def million() -> None:
     started = time.perf_counter()
     data = sl.Dataset.read(frame, columns={"events": {"timestamp": "position"}})
     fitted = recipe("softmax", "4096", 50, 2, 8_192).fit(data)
-    with open("/proc/self/status", encoding="ascii") as told:
-        peak = next(int(line.split()[1]) for line in told if line.startswith("VmHWM"))
+    told = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    peak = next(int(line.split()[1]) for line in told if line.startswith("VmHWM"))
     found = {"peak_mb": peak / 1024, "seconds": time.perf_counter() - started}
     print(json.dumps(found | {"items": len(fitted.item_factors), "loss": fitted.losses["loss"][-1]}))
 

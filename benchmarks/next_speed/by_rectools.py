@@ -26,10 +26,12 @@ class Clock(Callback):
 
     epochs, told, judge, most = [], [], None, float("inf")
 
-    def on_train_epoch_start(self, trainer, module):
+    def on_train_epoch_start(self, *_):
+        """The clock starts."""
         self._started = time.perf_counter()
 
-    def on_train_epoch_end(self, trainer, module):
+    def on_train_epoch_end(self, trainer, _):
+        """It stops, and what was learnt is judged."""
         self.epochs.append(time.perf_counter() - self._started)
         if Clock.judge is not None:
             self.told.append((sum(self.epochs), Clock.judge()))
