@@ -5,8 +5,8 @@
 A target is a next item that is learnt from. Beauty (histories of 8, length 50) and ml-100k (of 105, length 200); 64
 factors, 2 blocks, 2 heads, dropout 0.2, batches of about as many events. Against RecTools: softmax over all items. As
 for pmixer/SASRec.pytorch: BCE, there with one negative drawn for each target, here with 256 that a batch shares.
-Our blocks are the larger ones: hidden layers of 256 units where theirs have 64. Each in a process of its own, in turn, 2
-threads; figures are medians of the ratios of a turn. Ratios are theirs to ours, by targets in a second.
+Our blocks are the larger ones: hidden layers of 256 units where theirs have 64. Each in a process of its own, in turn,
+on all cores; figures are medians of the ratios of a turn, theirs to ours, of targets in a second.
 
 million_items_peak_mb: all memory of a process that makes 2 million events of 1 million items, and trains on them.
 
