@@ -4,8 +4,8 @@
 
 av_challenges: a fifth of the users, drawn with seed 0, is validated on; their seven are learnt from too, as a contest
 gives them. The settings were chosen on the users that seed 7 draws (see docs/studies/focal-loss.md), not on these.
-single: the gated recurrent units alone. pipeline: two networks, CoVisit, EASE and Popular, and a LambdaMART that learnt
-from what the three before were.
+single: the gated recurrent units alone. pipeline: these, CoVisit, EASE and Popular, and a LambdaMART that learnt from
+what everybody's newest three were. The document's network by its own report: 0.1877 (all contest users, 10 given).
 
 New items: a tenth of those that anybody met is taken out of what is learnt from; what is judged is recall@10 of these
 alone, of which attributes are all that is known (submissions left out), in lists of all items: against the most popular
@@ -25,24 +25,23 @@ import _result
 
 HERE = Path(__file__).parent / "next_challenges"
 SEED, SHARE = 0, 0.1
-SINGLE = (
-    *("Next gru", "Next sasrec", "Next mlp, focal, as in the document"),
-    *("EASE", "ItemKNN", "CoVisit", "Popular"),
-)
-PIPELINE = "Pipeline"
+SINGLE = ("Next gru", "Next mlp, focal, as in the document")
 
 
 def main() -> None:
     """Measure and write the result."""
     version = f"shortlist {_result.version()}"
     rows: list[dict[str, Any]] = []
-    for name in (*SINGLE, PIPELINE):
+    for name in ("pipeline", *SINGLE[1:]):
         found = _ours.run(HERE / "by_ours.py", str(SEED), name)
         print(name, json.dumps(found), file=sys.stderr, flush=True)
-        for metric, told in found["metrics"].items():
-            more = {**told, "users": found["users"], "fit_seconds": found["seconds"], "seed": SEED}
-            value = more.pop("value")
-            rows.append(_result.row("av_challenges", name, version, metric, value, **more))
+        for model, metrics in found["models"].items():
+            for metric, told in metrics.items():
+                more = {**told, "users": found["users"], "seed": SEED}
+                if model in ("Pipeline", *SINGLE[1:]):
+                    more["fit_seconds"] = found["seconds"]
+                value = more.pop("value")
+                rows.append(_result.row("av_challenges", model, version, metric, value, **more))
     found = _ours.run(HERE / "by_ours.py", str(SEED), "new", str(SHARE))
     print(json.dumps(found), file=sys.stderr, flush=True)
     for name, told in found["metrics"].items():
@@ -55,8 +54,8 @@ def main() -> None:
 
     new = found["metrics"]
     figures = {
-        "map@3_single": max(value(name) for name in SINGLE[:3]),
-        "map@3_pipeline": value(PIPELINE),
+        "map@3_single": max(value(name) for name in SINGLE),
+        "map@3_pipeline": value("Pipeline"),
         "new_item_recall@10_over_popularity": new["Next gru"]["value"]
         / new["most popular, had it been known"]["value"],
     }

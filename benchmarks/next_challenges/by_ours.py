@@ -1,12 +1,14 @@
-"""One recipe on av_challenges: `by_ours.py SEED RECIPE`, or `by_ours.py SEED new SHARE` for items that are new.
+"""av_challenges by ours: `by_ours.py SEED pipeline`, `by_ours.py SEED RECIPE`, `by_ours.py SEED new SHARE`.
 
-Prints map@3 with its interval, and recall@10; with `new` a share of the items, drawn by the seed, is in no event that
-is learnt from, and recall@10 is that of these alone among the last three.
+Prints map@3 with its interval, and recall@10: of the pipeline and of each of its retrievers by itself, or of a recipe.
+With `new` a share of the items, drawn by the seed, is in no event that is learnt from, and recall@10 is that of these
+alone among the last three.
 """
 
 import json
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,22 +20,23 @@ from next_challenges import challenges
 TRAINING = sl.Next().training.model_copy(update={"epochs": 12})
 DOCUMENT = sl.Training(epochs=200, batch_size=256, learning_rate=0.003, weight_decay=0.0, epsilon=1e-8)
 """256 histories a batch as in the document; its plain gradient descent is ours by Adam."""
-COVISIT = sl.CoVisit(window="3us", decay=None, half_life="3us", direction="forward")
-SINGLE: dict[str, Any] = {
-    "Next gru": sl.Next(network="gru", factors=256, hidden=512, training=TRAINING),
+GRU = sl.Next(network="gru", factors=256, hidden=512, training=TRAINING)
+RETRIEVERS: dict[str, Any] = {
+    "Next gru": GRU,
+    "CoVisit": sl.CoVisit(window="3us", decay=None, half_life="3us", direction="forward"),
+    "EASE": sl.EASE(),
+    "Popular": sl.Popular(window=None),
+}
+ALONE: dict[str, Any] = {
     "Next sasrec": sl.Next(network="sasrec", factors=256, layers=2, training=TRAINING),
     "Next mlp, focal, as in the document": sl.Next(
         network="mlp", factors=50, hidden=256, layers=2, length=7, ahead=3, places="last", loss="focal", dropout=0.2,
         attributes=(), tied=False, training=DOCUMENT,
     ),
-    "CoVisit": COVISIT,
-    "EASE": sl.EASE(),
-    "ItemKNN": sl.ItemKNN(),
-    "Popular": sl.Popular(window=None),
 }  # fmt: skip
 FEATURES = sl.Features(half_lives=("2us", "5us"), windows=("2us", "5us"), habit_half_life="5us", habit_window="5us")
 PIPELINE = sl.Pipeline(
-    retrievers=(SINGLE["Next gru"], SINGLE["Next sasrec"], COVISIT, sl.EASE(), sl.Popular(window=None)),
+    retrievers=tuple(RETRIEVERS.values()),
     ranker=sl.LambdaMART(objective="lambdarank", truncation=5),
     features=FEATURES,
     candidates=100,
@@ -45,17 +48,29 @@ PIPELINE = sl.Pipeline(
 
 
 def main(seed: int, name: str) -> None:
-    """Print the figures of a recipe."""
+    """Print the figures of the pipeline and its retrievers, or of a recipe."""
     split = challenges.split(seed)
-    single = name in SINGLE
-    recipe = sl.Pipeline(retrievers=(SINGLE[name],), filter_seen=True) if single else PIPELINE
+    users = split.test.pairs()["user_id"].unique(maintain_order=True)
+    recipe = PIPELINE if name == "pipeline" else sl.Pipeline(retrievers=(ALONE[name],), filter_seen=True)
     started = time.perf_counter()
     fitted = recipe.fit(split.train)
+    told = {"Pipeline" if name == "pipeline" else name: fitted} | (_alone(fitted) if name == "pipeline" else {})
     seconds = time.perf_counter() - started
-    lists = fitted.recommend(split.test.pairs()["user_id"].unique(maintain_order=True), 10)
-    told = sl.evaluate(lists, split, ["map@3", "recall@10"], name="it").table.filter(model="it")
-    rows = {row["metric"]: {key: row[key] for key in ("value", "low", "high")} for row in told.to_dicts()}
-    print(json.dumps({"seconds": seconds, "users": lists["user_id"].n_unique(), "metrics": rows}))
+    found = {}
+    for model, one in told.items():
+        table = sl.evaluate(one.recommend(users, 10), split, ["map@3", "recall@10"], name="it").table
+        rows = table.filter(model="it").to_dicts()
+        found[model] = {row["metric"]: {key: row[key] for key in ("value", "low", "high")} for row in rows}
+    print(json.dumps({"seconds": seconds, "users": len(users), "models": found}))
+
+
+def _alone(fitted: sl.FittedPipeline) -> dict[str, sl.FittedPipeline]:
+    """A pipeline of each retriever, as it was fitted in the one given."""
+    alone = {}
+    for (name, recipe), (source, model) in zip(RETRIEVERS.items(), fitted.retrievers.items(), strict=True):
+        made = sl.Pipeline(retrievers=(recipe,), filter_seen=True)
+        alone[name] = replace(fitted, recipe=made, retrievers={source: model}, ranker=None, features=None)
+    return alone
 
 
 def new(seed: int, share: float) -> None:
@@ -69,7 +84,7 @@ def new(seed: int, share: float) -> None:
     data = challenges.read(train, items)
     # How many submissions a challenge had is known only once it is no longer new.
     columns = tuple(name for name in items.columns if name not in ("item_id", "total_submissions"))
-    recipe = SINGLE["Next gru"].model_copy(update={"attributes": columns, "forget": 0.2})
+    recipe = GRU.model_copy(update={"attributes": columns, "forget": 0.2})
     fitted = sl.Pipeline(retrievers=(recipe,), filter_seen=True).fit(data)
     users = truth["user_id"].unique(maintain_order=True).to_list()
     of_all, of_new = fitted.recommend(users, 10), fitted.recommend(users, 10, candidates=fresh)
