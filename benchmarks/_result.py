@@ -22,7 +22,7 @@ def write(claim: str, figures: dict[str, float], rows: list[dict[str, Any]], not
     result = {
         "claim": claim,
         "command": f"python benchmarks/{claim}.py",
-        "commit": _commit(),
+        "commit": commit(),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory_gb()} GB, Python {platform.python_version()}",
         "date": datetime.now(UTC).date().isoformat(),
         "note": note,
@@ -47,7 +47,8 @@ def row(data: str, model: str, version: str, metric: str, value: float, **more: 
     )
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit that runs, and whether it was changed since."""
     told = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return told.stdout.strip() or "unknown"
 

@@ -16,16 +16,7 @@ import shortlist as sl
 from defaults_quality import sets
 from shortlist.models.retrieval import Request
 
-MORE = sl.Next().training.model_copy(update={"epochs": 30, "learning_rate": 0.003})
-"""Chosen on the items before the last of Beauty."""
-MODELS: dict[str, Any] = {
-    "Next, default": sl.Next(),
-    "Next gru": sl.Next(dropout=0.4, training=MORE),
-    "Next gru, no attributes": sl.Next(dropout=0.4, attributes=(), training=MORE),
-    "Next sasrec": sl.Next(network="sasrec", dropout=0.4, training=MORE),
-    "EASE": sl.EASE(),
-    "ALS": sl.ALS(),
-}
+MODELS: dict[str, Any] = {"Next": sl.Next(), "Next, no attributes": sl.Next(attributes=()), "EASE": sl.EASE()}
 
 
 def read(cut: sets.Cut, source: Path) -> sl.Dataset:

@@ -22,11 +22,11 @@ def test_a_place_hangs_on_the_items_up_to_it_alone(kind: Kind) -> None:
     net = network(kind).eval()
     items = torch.randint(ITEMS, (3, LENGTH), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        told = net(items)
+        told = net(net.items(items))
         for place in range(1, LENGTH):
             other = items.clone()
             other[:, place:] = (items[:, place:] + 1) % ITEMS
-            found = net(other)
+            found = net(net.items(other))
             torch.testing.assert_close(found[:, :place], told[:, :place])
             assert not torch.isclose(found[:, place], told[:, place]).all()
 
@@ -36,7 +36,8 @@ def test_what_stands_behind_the_end_changes_nothing(kind: Kind) -> None:
     net = network(kind).eval()
     items = torch.randint(ITEMS, (2, LENGTH), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        torch.testing.assert_close(net(items)[:, :4], net(items[:, :4]))
+        vectors = net.items(items)
+        torch.testing.assert_close(net(vectors)[:, :4], net(vectors[:, :4]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -44,7 +45,7 @@ def test_what_stands_behind_the_end_changes_nothing(kind: Kind) -> None:
 def test_every_weight_learns(kind: Kind, tied: bool) -> None:
     net = network(kind, tied=tied)
     items = torch.arange(ITEMS).reshape(4, 5)
-    (net(items) @ net.outputs().T).square().sum().backward()
+    (net(net.items(items)) @ net.outputs().T).square().sum().backward()
     for name, weight in net.named_parameters():
         assert weight.grad is not None, name
         assert weight.grad.abs().max() > 0, name

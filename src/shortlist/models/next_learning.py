@@ -185,13 +185,19 @@ def _loss(recipe: "Next", others: int | str, items: int) -> Callable[[Any, Any],
         target_TK = target_BLK[there_BL]
         if others == "all":
             y_ID = net.outputs()
-            x_TD = net(item_BL, y_ID if recipe.tied else None)[there_BL]
-            return over_all[recipe.loss](x_TD, y_ID, target_TK)
-        x_TD = net(item_BL)[there_BL]
-        same_TN = (target_TK[..., None] == other_N).any(dim=1)
-        others_TN = (x_TD @ net.outputs(other_N).T).masked_fill(same_TN, -torch.inf)
+            read_BLD = torch.nn.functional.embedding(item_BL, y_ID) if recipe.tied else net.items(item_BL)
+            return over_all[recipe.loss](net(read_BLD)[there_BL], y_ID, target_TK)
         row_P, of_P = (target_TK >= 0).nonzero(as_tuple=True)
-        met_P = torch.linalg.vecdot(x_TD[row_P], net.outputs(target_TK[row_P, of_P]))
+        asked = torch.cat([target_TK[row_P, of_P], other_N])
+        if recipe.tied:  # looked up at once: each look-up has a gradient as large as the table
+            read, answers = net.items(torch.cat([item_BL.flatten(), asked])).tensor_split([item_BL.numel()])
+            x_TD = net(read.view(*item_BL.shape, -1))[there_BL]
+        else:
+            x_TD, answers = net(net.items(item_BL))[there_BL], net.outputs(asked)
+        y_PD, other_ND = answers.tensor_split([len(row_P)])
+        same_TN = (target_TK[..., None] == other_N).any(dim=1)
+        others_TN = (x_TD @ other_ND.T).masked_fill(same_TN, -torch.inf)
+        met_P = torch.linalg.vecdot(x_TD[row_P], y_PD)
         one_P = torch.ones_like(met_P)
         if recipe.loss == "softmax":
             return losses.sampled_softmax(met_P, others_TN[row_P], one_P, expected_N)
@@ -221,7 +227,7 @@ def _judged(net: Any, *, items_E: np.ndarray, starts: np.ndarray, ends: np.ndarr
         lengths = ends[rows] - firsts[rows]
         place_BL = firsts[rows][:, None] + np.arange(lengths.max())
         item_BL = torch.from_numpy(items_E[np.minimum(place_BL, len(items_E) - 1)].astype(np.int64))
-        x_BLD = net(item_BL.to(device)).float().cpu()
+        x_BLD = net(net.items(item_BL.to(device))).float().cpu()
         score_BI = x_BLD[torch.arange(len(rows)), torch.from_numpy(lengths - 1)] @ y_ID.T
         true_B = torch.from_numpy(items_E[ends[rows]].astype(np.int64))
         lost += float(torch.nn.functional.cross_entropy(score_BI, true_B, reduction="sum"))

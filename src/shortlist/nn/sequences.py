@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from shortlist.nn.dropout import dropout
+
 START = 0.02
 """Standard deviation of the vectors of items before training."""
 WIDER = 4
@@ -72,11 +74,10 @@ class Sequences(nn.Module):
         """The vectors of items as answers: those of the input, or others."""
         return self.items if self.others is None else self.others
 
-    def forward(self, item_BL: torch.Tensor, vectors_ID: torch.Tensor | None = None) -> torch.Tensor:
-        """A vector (B, L, D) for what follows each place, its last number 1; `vectors_ID`: the items', if at hand."""
-        told = self.items(item_BL) if vectors_ID is None else functional.embedding(item_BL, vectors_ID)
-        x_BLF = functional.dropout(told[..., :-1], self._dropout, self.training)
-        h_BLF = functional.dropout(self.body(x_BLF), self._dropout, self.training)
+    def forward(self, item_BLD: torch.Tensor) -> torch.Tensor:
+        """A vector (B, L, D) for what follows each place, its last number 1, of the vectors of the items met."""
+        x_BLF = dropout(item_BLD[..., :-1], self._dropout, self.training)
+        h_BLF = dropout(self.body(x_BLF), self._dropout, self.training)
         return functional.pad(h_BLF, (0, 1), value=1.0)
 
 
@@ -120,7 +121,7 @@ class _Block(nn.Module):
         return x_BLF + self._drop(self.down(self._drop(functional.gelu(self.up(self.norms[1](x_BLF))))))
 
     def _drop(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.dropout(x, self._dropout, self.training)
+        return dropout(x, self._dropout, self.training)
 
 
 class Recurrent(nn.Module):
@@ -159,7 +160,7 @@ class Windows(nn.Module):
         window_BLFP = functional.pad(x_BLF, (0, 0, self._length - 1, 0)).unfold(1, self._length, 1)
         h = window_BLFP.transpose(2, 3).flatten(2)
         for layer in self.layers:
-            h = functional.dropout(functional.relu(layer(h)), self._dropout, self.training)
+            h = dropout(functional.relu(layer(h)), self._dropout, self.training)
         out: torch.Tensor = self.out(h)
         return out
 
