@@ -10,12 +10,13 @@ from next_challenges import challenges
 
 SEED = 7
 TRAINING = sl.Next().training
-NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[float, ...]]] = {
     "mlp, last place, next three": (
         {"network": "mlp", "factors": 50, "layers": 2, "length": 7, "ahead": 3, "places": "last", "tied": False},
-        {"epochs": 60, "batch_size": 256},
+        {"epochs": 40, "batch_size": 256},
+        (0.001, 0.004),
     ),
-    "gru, every place, next one": ({"network": "gru", "factors": 128, "hidden": 256}, {"epochs": 6}),
+    "gru, every place, next one": ({"network": "gru", "factors": 128, "hidden": 256}, {"epochs": 5}, (0.004,)),
 }
 LOSSES: dict[str, dict[str, Any]] = {
     "softmax": {"loss": "softmax"},
@@ -26,17 +27,16 @@ LOSSES: dict[str, dict[str, Any]] = {
     "gbce, 256": {"loss": "gbce", "negatives": 256},
     "bpr, 256": {"loss": "bpr", "negatives": 256},
 }
-RATES = (0.001, 0.004)
 
 
 def main(network: str) -> None:
     """Print the rows."""
     split = challenges.split(SEED)
     users = split.test.pairs()["user_id"].unique(maintain_order=True)
-    shape, plan = NETWORKS[network]
+    shape, plan, rates = NETWORKS[network]
     best: dict[str, Any] = {}
     for name, loss in LOSSES.items():
-        for rate in RATES:
+        for rate in rates:
             training = TRAINING.model_copy(update={**plan, "learning_rate": rate})
             recipe = sl.Next(**shape, **loss, attributes=(), training=training)
             started = time.perf_counter()

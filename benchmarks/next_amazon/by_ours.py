@@ -1,4 +1,4 @@
-"""One of our models on a set: `by_ours.py FOLDER SOURCE MODEL`. SOURCE: the folder of the set itself.
+"""One of our models on a set: `by_ours.py FOLDER SOURCE MODEL [EPOCHS]`. SOURCE: the folder of the set itself.
 
 Prints NDCG@10 and HR@10 with their standard errors, and the seconds of the fit.
 """
@@ -37,12 +37,16 @@ def items_of(cut: sets.Cut, source: Path) -> pl.DataFrame:
     return own.join(table, left_on="own", right_on="item_id", how="left").drop("own")
 
 
-def main(folder: str, source: str, name: str) -> None:
+def main(folder: str, source: str, name: str, *epochs: str) -> None:
     """Print the figures of a model."""
     cut = sets.read(folder)
     data = read(cut, Path(source))
     started = time.perf_counter()
-    fitted = MODELS[name].fit(data)
+    recipe = MODELS[name]
+    if epochs:
+        training = recipe.training.model_copy(update={"epochs": int(*epochs)})
+        recipe = recipe.model_copy(update={"training": training})
+    fitted = recipe.fit(data)
     seconds = time.perf_counter() - started
     users = data.user_ids.numbers(pl.Series(cut.users.astype(np.int64)))
     seen = data.engine.frame(data.events.select("user", "item").distinct())
