@@ -303,3 +303,40 @@ def test_a_history_is_read_to_the_same_bits_in_any_company(data: Dataset) -> Non
             part = slice(starts[row], starts[row + 1])
             alone = fitted.read(items[part], newer[part], np.array([0, lengths[row]]))
             assert np.array_equal(alone[0], together[row])
+
+
+def test_a_ranker_sees_further_items_too() -> None:
+    events, items = tagged()
+    days = events.with_columns(timestamp=pl.lit("2024-01-01").str.to_datetime() + pl.duration(days="timestamp"))
+    known = items.filter(~pl.col("item_id").str.ends_with("5"))
+    plan = sl.Pipeline(
+        retrievers=(recipe(forget=0.3), sl.Popular()),
+        ranker=sl.LambdaMART(rounds=5, min_rows=5),
+        horizon="1d",
+        slices=1,
+        filter_seen=True,
+    )
+    fitted = plan.fit(Dataset.read(days, known))
+    later = items.filter(pl.col("item_id").str.ends_with("5")).with_columns(size=pl.lit(3))
+    longer = fitted.with_items(later)
+    assert longer.recommend(["u0"], 5)["score"].is_finite().all()
+    found = longer.recommend(["u0"], 5, candidates=later["item_id"].to_list())
+    assert sorted(found["item_id"]) == sorted(later["item_id"])
+    assert fitted.with_items(later.clear()).recommend(["u0"], 5).equals(fitted.recommend(["u0"], 5))
+
+
+@pytest.mark.parametrize("network", KINDS)
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_weights_that_training_will_need_are_counted(network: str, tied: bool) -> None:
+    asked = recipe(network, layers=2, length=50, tied=tied)
+    net = next_learning.network_of(asked, np.zeros((500, 1), np.int32), 0)
+    # Each table has a row for no value.
+    there = sum(weight.numel() for weight in net.parameters()) - 33 * (1 if tied else 2)
+    assert asked.needs(1_000, 500, 10_000).weights == there
+
+
+def test_nobody_is_left_out_by_a_patience_where_no_history_is_long_enough() -> None:
+    events = pl.DataFrame({"user_id": ["a", "a", "b", "b"], "item_id": [1, 2, 1, 2], "timestamp": [0, 1, 0, 1]})
+    plan = Training(epochs=2, patience=1, epsilon=1e-8)
+    with pytest.raises(ConfigError, match="held out"):
+        recipe(training=plan).fit(Dataset.read(events))
