@@ -275,6 +275,52 @@ def test_recommend_takes_what_users_did_since(world: Path, tmp_path: Path) -> No
     assert "has a ranker" in told("recommend", world / "run", *words[2:]).stderr
 
 
+def test_recommend_reads_the_order_of_what_users_did_and_knows_new_items_by_their_attributes(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    walks = [
+        (user, (start + place) % 12, place)
+        for user, start in enumerate(chance.integers(12, size=80))
+        for place in range(6)
+    ]
+    names = ["customer_id", "sku", "date"]
+    events = pl.DataFrame(walks, schema=names, orient="row").with_columns(
+        pl.format("i{}", "sku").alias("sku"), date=pl.lit("2024-01-01").str.to_datetime() + pl.duration(days="date")
+    )
+    events.write_csv(tmp_path / "walks.csv")
+    pl.DataFrame({"sku": [f"i{n}" for n in range(12)], "colour": ["red", "blue"] * 6}).write_csv(
+        tmp_path / "things.csv"
+    )
+    (tmp_path / "next.toml").write_text(
+        """out = "run"
+[data]
+events = "walks.csv"
+items = "things.csv"
+[pipeline]
+filter_seen = true
+[[pipeline.retrievers]]
+kind = "next"
+factors = 16
+hidden = 32
+dropout = 0.0
+[pipeline.retrievers.training]
+epochs = 30
+batch_size = 64
+epsilon = 1e-8
+"""
+    )
+    answer = told("fit", "--config", tmp_path / "next.toml")
+    assert answer.exit_code == 0, answer.output
+    (tmp_path / "since.csv").write_text(
+        "customer_id,sku,date\n900,i7,2024-02-03\n900,i5,2024-02-01\n900,i6,2024-02-02\n"
+    )
+    words = ["recommend", tmp_path / "run", "--events", tmp_path / "since.csv", "--json"]
+    assert json.loads(told(*words, "--k", "1").stdout)[0]["item_id"] == "i8"
+    (tmp_path / "new.csv").write_text("sku,colour\ni99,red\ni3,red\n")
+    answer = told(*words, "--k", "20", "--new-items", tmp_path / "new.csv")
+    assert "1 of 2 items are new" in answer.stderr
+    assert "i99" in [row["item_id"] for row in json.loads(answer.stdout)]
+
+
 def test_check_finds_no_leak_in_a_split_by_time_and_names_those_that_are_planted(world: Path, tmp_path: Path) -> None:
     for target in (world / "shortlist.toml", world / "run"):
         answer = told("check", target)

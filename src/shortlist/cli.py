@@ -201,8 +201,11 @@ def recommend(
         typer.Option(
             "--events",
             metavar="FILE",
-            help="user_id, item_id, weight: all that these users did, in place of what the run knows of them.",
+            help="user_id, item_id, weight, timestamp: all that these users did, in place of what the run knows.",
         ),
+    ] = None,
+    new_items: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="item_id and attributes of items that came after the fit.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .jsonl; else a table is shown.")] = None,
     as_json: AsJson = False,
@@ -211,7 +214,8 @@ def recommend(
     """Ranked lists from a stored run: user_id, item_id, rank, score, source.
 
     A file is written some users at a time, so that memory stays bounded whatever their number. With --events the users
-    of the file are answered, known or not, by what they did since; without a ranker, and by retrievers that can.
+    of the file are answered, known or not, by what they did since; without a ranker, and by retrievers that can. With
+    --new-items these are answered too, by retrievers that know items by their attributes (kind = "next").
 
     \b
     Examples:
@@ -223,7 +227,9 @@ def recommend(
         from shortlist import commands
 
         _answer(
-            commands.recommend(run, users, users_file, everyone, k, filter_seen, exclude_file, events_file, out, say),
+            commands.recommend(
+                run, users, users_file, everyone, k, filter_seen, exclude_file, events_file, new_items, out, say
+            ),
             as_json,
         )
 

@@ -24,7 +24,7 @@ from shortlist.evaluation.evaluate import Evaluation
 from shortlist.evaluation.metrics import FAMILIES, Family, family_of, metrics_of, of_numbers, written_form
 from shortlist.evaluation.predictions import METRICS, PREDICTION, PredictionEvaluation, evaluate_predictions
 from shortlist.evaluation.scoreboard import aligned
-from shortlist.exchange import events_in, ids_like, lists_in, pairs_in, table_in, users_in
+from shortlist.exchange import events_in, ids_like, items_in, lists_in, pairs_in, table_in, users_in
 from shortlist.leaks import check as leaks
 from shortlist.leaks.tables import split_of_tables
 from shortlist.loading import load
@@ -161,6 +161,7 @@ def recommend(
     filter_seen: bool | None,
     exclude_file: Path | None,
     events_file: Path | None,
+    new_items: Path | None,
     out: Path | None,
     say: Say,
 ) -> Answer:
@@ -172,6 +173,8 @@ def recommend(
         check_ending(out)
     with step("load the pipeline"):
         pipeline = _pipeline(path)
+    if new_items is not None:
+        pipeline = _knowing(pipeline, items_in(new_items), say)
     known = pipeline.user_ids.ids
     events = None if events_file is None else _like(events_in(events_file), pipeline)
     if users is not None or users_file is not None:
@@ -396,6 +399,18 @@ def _pipeline(path: Path) -> FittedPipeline:
     if not isinstance(fitted, FittedPipeline):
         raise ConfigError(f"{str(path)!r} tells numbers and makes no lists: ask it with `shortlist predict`")
     return fitted
+
+
+def _knowing(pipeline: FittedPipeline, items: pl.DataFrame, say: Say) -> FittedPipeline:
+    """The pipeline that knows these items too; what they come to is said."""
+    items = items.with_columns(ids_like(items["item_id"], pipeline.item_ids.ids))
+    longer = pipeline.with_items(items)
+    new = len(longer.item_ids) - len(pipeline.item_ids)
+    unable = [name for name, model in pipeline.retrievers.items() if not hasattr(model, "with_items")]
+    if len(unable) == len(pipeline.retrievers):
+        say(f"no retriever of this run knows items by their attributes ({', '.join(unable)}): they will not be found")
+    say(f"{new:,} of {items.height:,} items are new to the run")
+    return longer
 
 
 def _like(

@@ -7,12 +7,12 @@ import polars as pl
 from shortlist.errors import ConfigError, DataError
 from shortlist.tables.engine import Engine
 from shortlist.tables.read import read_table
-from shortlist.tables.schema import EVENTS, RECOMMENDATIONS, USERS, Schema
+from shortlist.tables.schema import EVENTS, ITEMS, RECOMMENDATIONS, USERS, Schema
 
 _IDS = {"user_id", "item_id"}
 _LISTS = Schema("lists", tuple(c for c in RECOMMENDATIONS.columns if c.name in {*_IDS, "rank"}), RECOMMENDATIONS.key)
 _PAIRS = Schema("pairs", tuple(c for c in EVENTS.columns if c.name in _IDS))
-_EVENTS = Schema("events", tuple(c for c in EVENTS.columns if c.name in {*_IDS, "weight"}))
+_EVENTS = Schema("events", tuple(c for c in EVENTS.columns if c.name in {*_IDS, "weight", "timestamp"}))
 _ASKED = Schema("users", USERS.columns)
 _ANYTHING = Schema("rows", ())
 
@@ -36,8 +36,14 @@ def pairs_in(path: str | Path) -> pl.DataFrame:
 
 
 def events_in(path: str | Path) -> pl.DataFrame:
-    """The `user_id`, `item_id`, `weight` (1 where there is none) in a file, as for `lists_in`."""
+    """The `user_id`, `item_id`, `weight` (else 1) and, if any, `timestamp` in a file, as for `lists_in`."""
     return _read(_EVENTS, path)
+
+
+def items_in(path: str | Path) -> pl.DataFrame:
+    """The `item_id` and all attributes in a file, as for `lists_in`."""
+    with Engine.open() as engine:
+        return engine.frame(read_table(ITEMS, path, engine, max_rejects=0.0).table)
 
 
 def users_in(path: str | Path) -> pl.Series:
@@ -76,4 +82,5 @@ def ids_like(ids: pl.Series, known: pl.Series) -> pl.Series:
 def _read(schema: Schema, path: str | Path) -> pl.DataFrame:
     with Engine.open() as engine:
         checked = read_table(schema, path, engine, max_rejects=0.0)
-        return engine.frame(checked.table.select(*(column.name for column in schema.columns)))
+        there = [column.name for column in schema.columns if column.name in checked.table.columns]
+        return engine.frame(checked.table.select(*there))
