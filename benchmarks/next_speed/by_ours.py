@@ -70,7 +70,7 @@ def million() -> None:
     )
     started = time.perf_counter()
     data = sl.Dataset.read(frame, columns={"events": {"timestamp": "position"}})
-    fitted = recipe("softmax", "4096", 50, 2, 8_192).fit(data)
+    fitted = recipe("softmax", "4096", 50, 1, 16_384).fit(data)
     told = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     peak = next(int(line.split()[1]) for line in told if line.startswith("VmHWM"))
     found = {"peak_mb": peak / 1024, "seconds": time.perf_counter() - started}
