@@ -22,77 +22,31 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import PositiveFloat
 
-from shortlist.config import Config
 from shortlist.dataset import vocabulary
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import histories, interactions, moments, newer
 from shortlist.dataset.vocabulary import Vocabulary
 from shortlist.models.factors import most_alike, nearest_items, vectors_of
 from shortlist.models.networks import NOTHING
-from shortlist.models.next_learning import body_of, network_of, others_of, taught, width_of
+from shortlist.models.next_learning import Reading, body_of, network_of, others_of, taught, width_of
 from shortlist.models.retrieval import Request
 from shortlist.training.memory import Needs
-from shortlist.training.plan import Training, torch_for
+from shortlist.training.plan import torch_for
 
 READ_AT_ONCE = 32
 """Histories that are read at one time: always so many, so that the same one gives the same bits in any company."""
 
 
-class Next(Config):
+class Next(Reading):
     """Recipe for a network that reads histories."""
 
     kind: Literal["next"] = "next"
-    network: Literal["sasrec", "gru", "mlp"] = "gru"
-    """Blocks of self-attention; gated recurrent units; or hidden layers over the newest `length` items side by side."""
-    factors: PositiveInt = 128
-    """Length of a vector."""
-    layers: PositiveInt = 1
-    """Blocks, layers of units, or hidden layers."""
-    hidden: PositiveInt = 256
-    """Width of units and of hidden layers."""
-    length: PositiveInt = 100
-    """Items of a history that are read at most, the newest."""
-    dropout: float = Field(0.3, ge=0, lt=1)
-    """Share of what goes into and out of each part that is left out in training."""
-    ahead: PositiveInt = 1
-    """How many of the items that follow a place are its targets."""
-    places: Literal["all", "last"] = "all"
-    """Whether every place of a history is learnt from, or only the newest that all its targets follow."""
-    loss: Literal["softmax", "bce", "gbce", "focal", "bpr"] = "softmax"
-    """What is lowered: see `training/losses.py`."""
-    negatives: PositiveInt | Literal["auto", "all", "batch"] = "auto"
-    """Others that a target is compared with: so many drawn evenly for each batch, all items, or the targets of the
-    batch; auto: all, or where they are many, some."""
-    alpha: float = Field(0.25, gt=0, lt=1)
-    """What a true item weighs in focal, where the others weigh the rest of one."""
-    gamma: float = Field(2.0, ge=0)
-    """How little counts what is right already, in focal."""
-    calibration: float = Field(0.75, ge=0, le=1)
-    """t of gbce."""
     attributes: tuple[str, ...] | None = None
     """Columns of the items that speak of them; none named, all; () for no column at all."""
-    forget: float = Field(0.1, ge=0, lt=1)
-    """Chance that an item is known by its attributes alone, in training."""
-    tied: bool = True
-    """Whether items have the same vectors where they are read and where they are answers."""
-    training: Training = Training(
-        epochs=20, batch_size=1024, learning_rate=0.004, warm_up=0.05, weight_decay=0.0, epsilon=1e-8
-    )
-    """How it is trained; a row is an event of a history."""
-    seed: int = 0
-    """Of the start, of the order, of what is left out, and of the items that are drawn."""
     votes: PositiveFloat = 1.0
     """How much its ranks count where those of several retrievers are fused."""
-
-    @model_validator(mode="after")
-    def _means_something(self) -> "Next":
-        if self.loss in ("gbce", "bpr") and self.negatives == "all":
-            raise ValueError(f"{self.loss} compares a target with others that are drawn: name a number of negatives")
-        if self.loss == "focal" and self.negatives not in ("all", "auto"):
-            raise ValueError("focal looks at all items: leave negatives out, or take bce or gbce")
-        return self
 
     def needs(self, _: int, items: int, rows: int) -> Needs:
         """What training will need where there are so many users, items without attributes, and events."""

@@ -1,4 +1,4 @@
-"""How `Next` learns: its network, stretches of histories in batches, the loss of one, and what is held out.
+"""How `Next` learns: its settings and network, stretches of histories in batches, the loss of one, what is held out.
 
 Shapes: U users, I items, E events, S stretches of histories, B of these in a batch, L places, T that have a target, K
 targets of a place, P targets, N others, C values of an item at most, D = F + 1 numbers of a vector.
@@ -6,17 +6,16 @@ targets of a place, P targets, N others, C values of an item at most, D = F + 1 
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from pydantic import Field, PositiveInt, model_validator
 
+from shortlist.config import Config
 from shortlist.models.networks import trained
 from shortlist.seeds import Seeds
 from shortlist.training.plan import Training
-
-if TYPE_CHECKING:
-    from shortlist.models.next import Next
 
 ALL_UP_TO = 50_000
 """Items up to which each target is compared with all where nobody named a number of others."""
@@ -26,7 +25,57 @@ JUDGED = 5_000
 """Users of whom the newest item is held out at most, where there is a patience."""
 
 
-def network_of(recipe: "Next", values_IC: np.ndarray, values: int) -> Any:
+class Reading(Config):
+    """What a network that reads histories is like, and how it learns."""
+
+    network: Literal["sasrec", "gru", "mlp"] = "gru"
+    """Blocks of self-attention; gated recurrent units; or hidden layers over the newest `length` items side by side."""
+    factors: PositiveInt = 128
+    """Length of a vector."""
+    layers: PositiveInt = 1
+    """Blocks, layers of units, or hidden layers."""
+    hidden: PositiveInt = 256
+    """Width of units and of hidden layers."""
+    length: PositiveInt = 100
+    """Items of a history that are read at most, the newest."""
+    dropout: float = Field(0.3, ge=0, lt=1)
+    """Share of what goes into and out of each part that is left out in training."""
+    ahead: PositiveInt = 1
+    """How many of the items that follow a place are its targets."""
+    places: Literal["all", "last"] = "all"
+    """Whether every place of a history is learnt from, or only the newest that all its targets follow."""
+    loss: Literal["softmax", "bce", "gbce", "focal", "bpr"] = "softmax"
+    """What is lowered: see `training/losses.py`."""
+    negatives: PositiveInt | Literal["auto", "all", "batch"] = "auto"
+    """Others that a target is compared with: so many drawn evenly for each batch, all items, or the targets of the
+    batch; auto: all, or where they are many, some."""
+    alpha: float = Field(0.25, gt=0, lt=1)
+    """What a true item weighs in focal, where the others weigh the rest of one."""
+    gamma: float = Field(2.0, ge=0)
+    """How little counts what is right already, in focal."""
+    calibration: float = Field(0.75, ge=0, le=1)
+    """t of gbce."""
+    forget: float = Field(0.1, ge=0, lt=1)
+    """Chance that an item is known by its attributes alone, in training."""
+    tied: bool = True
+    """Whether items have the same vectors where they are read and where they are answers."""
+    training: Training = Training(
+        epochs=20, batch_size=1024, learning_rate=0.004, warm_up=0.05, weight_decay=0.0, epsilon=1e-8
+    )
+    """How it is trained; a row is an event of a history."""
+    seed: int = 0
+    """Of the start, of the order, of what is left out, and of the items that are drawn."""
+
+    @model_validator(mode="after")
+    def _means_something(self) -> "Reading":
+        if self.loss in ("gbce", "bpr") and self.negatives == "all":
+            raise ValueError(f"{self.loss} compares a target with others that are drawn: name a number of negatives")
+        if self.loss == "focal" and self.negatives not in ("all", "auto"):
+            raise ValueError("focal looks at all items: leave negatives out, or take bce or gbce")
+        return self
+
+
+def network_of(recipe: Reading, values_IC: np.ndarray, values: int) -> Any:
     """The network before training, which hangs on the seed alone."""
     import torch
 
@@ -47,7 +96,7 @@ def network_of(recipe: "Next", values_IC: np.ndarray, values: int) -> Any:
 
 
 def taught(
-    recipe: "Next", net: Any, items_E: np.ndarray, starts_U: np.ndarray, items: int
+    recipe: Reading, net: Any, items_E: np.ndarray, starts_U: np.ndarray, items: int
 ) -> tuple[pl.DataFrame, Training]:
     """Trains the network in place, as `networks.trained` does."""
     from shortlist.training.batches import Batches
@@ -73,7 +122,7 @@ def taught(
     return trained(recipe, training, net, loss, batches, width=width, judge=judge, arrays=(items_E, starts_U))
 
 
-def body_of(recipe: "Next", length: int) -> Any:
+def body_of(recipe: Reading, length: int) -> Any:
     """The part of the network that reads vectors, as many as `length` at most."""
     from shortlist.nn.sequences import body, heads_of
 
@@ -81,7 +130,7 @@ def body_of(recipe: "Next", length: int) -> Any:
     return body(recipe.network, recipe.factors, length, recipe.hidden, recipe.layers, heads, recipe.dropout)
 
 
-def width_of(recipe: "Next", others: int | str, items: int) -> int:
+def width_of(recipe: Reading, others: int | str, items: int) -> int:
     """How many numbers an event leaves behind in training, about."""
     from shortlist.nn.sequences import numbers_of_a_place
 
@@ -90,7 +139,7 @@ def width_of(recipe: "Next", others: int | str, items: int) -> int:
     return body if others == "all" else body + 3 * min(_drawn(others), items)
 
 
-def others_of(recipe: "Next", items: int) -> int | str:
+def others_of(recipe: Reading, items: int) -> int | str:
     """What a target is compared with: so many others, all, or those of the batch."""
     if recipe.negatives != "auto":
         return recipe.negatives
@@ -103,7 +152,7 @@ def _drawn(others: int | str) -> int:
     return others if isinstance(others, int) else MANY
 
 
-def stretches(starts_U: np.ndarray, ends_U: np.ndarray, recipe: "Next") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def stretches(starts_U: np.ndarray, ends_U: np.ndarray, recipe: Reading) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is read at one go: places `first` to `last` (excluded) of the events, and the end of the user's own.
 
     Every place that something follows is in one of them; the newest are whole, the oldest may be shorter.
@@ -125,7 +174,7 @@ def maker(
     first_S: np.ndarray,
     last_S: np.ndarray,
     end_S: np.ndarray,
-    recipe: "Next",
+    recipe: Reading,
     others: int | str,
     items: int,
 ) -> Any:
@@ -159,7 +208,7 @@ def maker(
     return make
 
 
-def _loss(recipe: "Next", others: int | str, items: int) -> Callable[[Any, Any], Any]:
+def _loss(recipe: Reading, others: int | str, items: int) -> Callable[[Any, Any], Any]:
     """The loss of a batch that `maker` made."""
     import torch
 
