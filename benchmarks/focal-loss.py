@@ -3,7 +3,7 @@
     python benchmarks/focal-loss.py
 
 The document's network (the vectors of the seven side by side, two hidden layers, the next three at once, from the last
-place alone; 40 epochs, the better of two learning rates on the users judged, for all alike), and gated recurrent units
+place alone; 30 epochs, the better of two learning rates on the users judged, for all alike), and gated recurrent units
 that learn at every place what comes next (5 epochs, one rate). The users are those that seed 7
 draws, a fifth; differences to softmax are paired, by bootstrap over users. Not a claim: docs/studies/focal-loss.md
 tells what came of it.

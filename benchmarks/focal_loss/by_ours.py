@@ -13,7 +13,7 @@ TRAINING = sl.Next().training
 NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[float, ...]]] = {
     "mlp, last place, next three": (
         {"network": "mlp", "factors": 50, "layers": 2, "length": 7, "ahead": 3, "places": "last", "tied": False},
-        {"epochs": 40, "batch_size": 256},
+        {"epochs": 30, "batch_size": 7 * 256},
         (0.001, 0.004),
     ),
     "gru, every place, next one": ({"network": "gru", "factors": 128, "hidden": 256}, {"epochs": 5}, (0.004,)),
