@@ -25,7 +25,7 @@ from defaults_quality import sets
 
 HERE = Path(__file__).parent
 PICTURE = HERE.parent / "docs/studies/next-curve.svg"
-DATA, EPOCHS, THEIRS = "ml-100k", (1, 2, 4, 8, 16, 24), 30
+DATA, EPOCHS, THEIRS = "ml-100k", (1, 2, 4, 8, 16), 20
 
 
 def main() -> None:

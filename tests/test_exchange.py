@@ -30,7 +30,9 @@ def test_events_come_with_their_weight_or_with_one(tmp_path: Path) -> None:
     (tmp_path / "plain.csv").write_text("customer,sku\n1,a\n1,a\n")
     (tmp_path / "rated.csv").write_text("user_id,item_id,rating,date\n1,a,4.5,2024-01-01\n")
     assert events_in(tmp_path / "plain.csv").rows() == [(1, "a", 1.0), (1, "a", 1.0)]
-    assert events_in(tmp_path / "rated.csv").rows() == [(1, "a", 4.5)]
+    rated = events_in(tmp_path / "rated.csv")
+    assert rated.drop("timestamp").rows() == [(1, "a", 4.5)]
+    assert rated["timestamp"].to_list() == [1_704_067_200_000_000]
 
 
 def test_users_may_stand_there_twice_but_pairs_of_lists_may_not(tmp_path: Path) -> None:
