@@ -30,8 +30,22 @@ def test_the_example_runs_as_it_stands(
     assert len([line for line in example.splitlines() if line.strip()]) <= 15
 
 
-def test_the_example_of_how_much_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_what_comes_next_runs_as_it_stands() -> None:
     example = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[1]
+    world = samples.shop(users=20, items=15, days=20)
+    names = {
+        "sl": shortlist,
+        "data": shortlist.Dataset.read(world.events, world.items),
+        "users": ["nobody before"],
+        "new_products": pl.DataFrame({"item_id": ["new"], "type": [world.items["type"][0]], "price": [1.0]}),
+        "this_morning": pl.DataFrame({"user_id": ["nobody before"], "item_id": [world.items["item_id"][0]]}),
+    }
+    exec(compile(example, "README.md", "exec"), names)
+    assert "new" in names["lists"]["item_id"]
+
+
+def test_the_example_of_how_much_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[2]
     events = samples.shop(users=40).events.select("user_id", "item_id", rating=pl.lit(3.5))
     events.unique(["user_id", "item_id"]).write_csv(tmp_path / "ratings.csv")
     monkeypatch.chdir(tmp_path)
