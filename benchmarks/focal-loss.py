@@ -6,11 +6,14 @@ The document's network (the vectors of the seven side by side, two hidden layers
 place alone; 40 epochs), and gated recurrent units that learn at every place what comes next (4 epochs): one rate, the
 same epochs for every loss. The users are those that seed 7 draws, a fifth; differences to softmax are paired, by
 bootstrap over users. Not a claim: docs/studies/focal-loss.md tells what came of it. The two networks are measured
-beside each other, each on a core of its own where there are two.
+beside each other, each on a core of its own where there are two; what was measured stands in the cache folder
+(SHORTLIST_CACHE) and is not measured again.
 """
 
 import json
+import os
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ import _ours
 import _result
 
 HERE = Path(__file__).parent / "focal_loss"
+LOSSES = ("softmax; bce; focal, α 0.25, γ 2", "softmax; gbce, 256")
 NETWORKS = ("mlp, last place, next three", "gru, every place, next one")
 
 
@@ -26,10 +30,13 @@ def main() -> None:
     """Measure and write the result."""
     rows: list[dict[str, Any]] = []
     figures = {}
+    parts = [(network, losses) for losses in LOSSES for network in NETWORKS]
     with ThreadPoolExecutor(len(NETWORKS)) as pool:
-        told = list(pool.map(lambda network: _ours.run(HERE / "by_ours.py", network), NETWORKS))
-    for network, runs in zip(NETWORKS, told, strict=True):
+        told = list(pool.map(lambda part: measured(*part), parts))
+    for (network, losses), runs in zip(parts, told, strict=True):
         for found in runs:
+            if losses is not LOSSES[0] and found["loss"] == "softmax":
+                continue  # the same again, so that the others are paired with it
             model = f"{network}: {found['loss']}"
             more = {key: found[key] for key in ("low", "high", "fit_seconds", "less", "p")} | {"seed": 7}
             rows.append(
@@ -40,6 +47,17 @@ def main() -> None:
             figures[f"map@3 {network.split(',')[0]} {found['loss']}"] = found["value"]
             print(model, json.dumps(found), file=sys.stderr, flush=True)
     _result.write("focal-loss", figures, rows)
+
+
+def measured(network: str, losses: str) -> Any:
+    """The rows of some losses with a network, once for a cache folder."""
+    cache = Path(os.environ.get("SHORTLIST_CACHE", tempfile.gettempdir())) / "focal-loss"
+    known = cache / f"{network}; {losses}.json"
+    if not known.exists():
+        found = _ours.run(HERE / "by_ours.py", network, losses)
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.write_text(json.dumps(found), encoding="utf-8")
+    return json.loads(known.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""All losses with one network: `by_ours.py NETWORK`. Prints a row for each loss, the highest first."""
+"""All losses with one network: `by_ours.py NETWORK LOSS;...`. Prints a row for each loss, the highest first."""
 
 import json
 import os
@@ -26,7 +26,7 @@ LOSSES: dict[str, dict[str, Any]] = {
 }
 
 
-def main(network: str) -> None:
+def main(network: str, losses: str) -> None:
     """Print the rows."""
     if hasattr(os, "sched_setaffinity"):  # each on a core of its own
         cores = sorted(os.sched_getaffinity(0))
@@ -35,8 +35,8 @@ def main(network: str) -> None:
     users = split.test.pairs()["user_id"].unique(maintain_order=True)
     shape, plan = NETWORKS[network]
     found_of: dict[str, Any] = {}
-    for name, loss in LOSSES.items():
-        recipe = sl.Next(**shape, **loss, attributes=(), training=TRAINING.model_copy(update=plan))
+    for name in losses.split("; "):
+        recipe = sl.Next(**shape, **LOSSES[name], attributes=(), training=TRAINING.model_copy(update=plan))
         started = time.perf_counter()
         fitted = sl.Pipeline(retrievers=(recipe,), filter_seen=True).fit(split.train)
         seconds = time.perf_counter() - started
@@ -56,4 +56,4 @@ def main(network: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

@@ -1,8 +1,8 @@
 """RecTools' SASRec in its own Python: `by_rectools.py FOLDER LOSS NEGATIVES LENGTH EPOCHS [LISTS]`.
 
 64 factors, 2 blocks, 2 heads, dropout 0.2, Adam at 0.001, batches of 128, as its documentation has them. The clock runs
-from the beginning of an epoch to its end; the first one, in which all is warmed up, is left out. With LISTS the seconds
-of training so far and NDCG@10 of the judged users are told after each epoch.
+from the beginning of an epoch to its end; the first one, in which all is warmed up, is left out where others follow.
+With LISTS the seconds of training so far and NDCG@10 of the judged users are told after each epoch.
 """
 
 import json
@@ -106,7 +106,7 @@ def main(folder: str, loss: str, negatives: int, length: int, epochs: int, *, ju
     torch.set_num_threads(2)
     cut = sets.read(folder)
     fitted(cut, loss, negatives, length, epochs, judge=judge)
-    seconds = float(np.median(Clock.epochs[1:]))
+    seconds = float(np.median(Clock.epochs[1:] or Clock.epochs))
     told = {"seconds": seconds, "targets": targets(cut, length), "path": Clock.told}
     print(json.dumps(told | {"version": f"RecTools {version('rectools')}"}))
 

@@ -340,3 +340,20 @@ def test_nobody_is_left_out_by_a_patience_where_no_history_is_long_enough() -> N
     plan = Training(epochs=2, patience=1, epsilon=1e-8)
     with pytest.raises(ConfigError, match="held out"):
         recipe(training=plan).fit(Dataset.read(events))
+
+
+@pytest.mark.parametrize(
+    ("loss", "negatives", "share"),
+    [
+        ("softmax", "all", 0.5),
+        ("bpr", 20, 0.5),
+        ("bce", "all", 3 / 500),
+        ("focal", "auto", 3 / 500),
+        ("gbce", 20, 1 / 21),
+    ],
+)
+def test_binary_losses_start_where_few_are_true(loss: str, negatives: Any, share: float) -> None:
+    asked = recipe(loss=loss, negatives=negatives, ahead=3)
+    net = next_learning.network_of(asked, np.zeros((500, 1), np.int32), 0)
+    starts = torch.sigmoid(net.outputs()[:, -1])
+    assert starts.tolist() == pytest.approx([share] * 500, rel=1e-4)

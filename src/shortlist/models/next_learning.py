@@ -82,9 +82,11 @@ def network_of(recipe: Reading, values_IC: np.ndarray, values: int) -> Any:
     from shortlist.nn.sequences import Items, Sequences
     from shortlist.training.losses import prior_bias
 
-    # Of binary losses: the share of all (place, item) that is true.
-    alone = recipe.loss in ("bce", "focal") and others_of(recipe, len(values_IC)) == "all"
-    bias = prior_bias(min(0.5, recipe.ahead / max(len(values_IC), 1))) if alone else 0.0
+    # Of binary losses: the share of true ones among the scores that they look at.
+    others, bias = others_of(recipe, len(values_IC)), 0.0
+    if recipe.loss in ("bce", "gbce", "focal"):
+        share = recipe.ahead / max(len(values_IC), 1) if others == "all" else 1 / (1 + _drawn(others))
+        bias = prior_bias(min(0.5, share))
     said_IC = torch.from_numpy(values_IC)
     with torch.random.fork_rng():
         torch.manual_seed(Seeds(recipe.seed).number("start"))
