@@ -290,6 +290,14 @@ def test_cut_off_training_goes_on_from_its_folder_to_the_same_bits(data: Dataset
         recipe(training=kept, dropout=0.2).fit(other)
 
 
+def test_training_that_is_kept_is_of_these_attributes(tmp_path: Any) -> None:
+    events, items = tagged()
+    kept = recipe(training=Training(epochs=1, epsilon=1e-8, folder=str(tmp_path)))
+    kept.fit(Dataset.read(events, items))
+    with pytest.raises(ConfigError, match="something else"):
+        kept.fit(Dataset.read(events, items.with_columns(colour=items["colour"].shuffle(seed=1))))
+
+
 def test_a_history_is_read_to_the_same_bits_in_any_company(data: Dataset) -> None:
     for network in KINDS:
         fitted = recipe(network, training=Training(epochs=1)).fit(data)

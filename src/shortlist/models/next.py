@@ -70,7 +70,7 @@ class Next(Reading):
         net = network_of(recipe, values_IC, len(known))
         losses, training = NOTHING, self.training
         if longest > 1:
-            losses, training = taught(recipe, net, items_E, starts_U, len(values_IC))
+            losses, training = taught(recipe, net, items_E, starts_U, values_IC)
         met_I = np.bincount(items_E, minlength=len(values_IC)) > 0
         tables = [_vectors(table, met_I) for table in (net.items, net.outputs)]
         weights = {name: tensor.detach().numpy().copy() for name, tensor in net.state_dict().items()}

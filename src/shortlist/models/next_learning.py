@@ -98,12 +98,12 @@ def network_of(recipe: Reading, values_IC: np.ndarray, values: int) -> Any:
 
 
 def taught(
-    recipe: Reading, net: Any, items_E: np.ndarray, starts_U: np.ndarray, items: int
+    recipe: Reading, net: Any, items_E: np.ndarray, starts_U: np.ndarray, values_IC: np.ndarray
 ) -> tuple[pl.DataFrame, Training]:
-    """Trains the network in place, as `networks.trained` does."""
+    """Trains the network in place, as `networks.trained` does; `values_IC` is what is known of the items."""
     from shortlist.training.batches import Batches
 
-    training, seeds = recipe.training, Seeds(recipe.seed)
+    training, seeds, items = recipe.training, Seeds(recipe.seed), len(values_IC)
     ends_U = starts_U[1:].copy()
     judge = None
     if training.patience is not None:
@@ -121,7 +121,8 @@ def taught(
     # Threads pay where all items are looked at, whatever else there is.
     width = width_of(recipe, others, items) + (items if others == "all" else 0)
     loss = _loss(recipe, others, items)
-    return trained(recipe, training, net, loss, batches, width=width, judge=judge, arrays=(items_E, starts_U))
+    arrays = (items_E, starts_U, values_IC)
+    return trained(recipe, training, net, loss, batches, width=width, judge=judge, arrays=arrays)
 
 
 def body_of(recipe: Reading, length: int) -> Any:
