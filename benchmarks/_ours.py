@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
+
+import _result
 
 
 def run(script: Path, *arguments: str | Path) -> Any:
@@ -16,3 +19,14 @@ def run(script: Path, *arguments: str | Path) -> Any:
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed: see above")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def once(claim: str, name: str, script: Path, *arguments: str | Path) -> Any:
+    """What `run` gives, and the `commit` that gave it; measured once for a cache folder (SHORTLIST_CACHE)."""
+    known = Path(os.environ.get("SHORTLIST_CACHE", tempfile.gettempdir())) / claim / f"{name}.json"
+    if not known.exists():
+        found = {"commit": _result.commit(), "told": run(script, *arguments)}
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.write_text(json.dumps(found), encoding="utf-8")
+    print(name, known.read_text(encoding="utf-8"), file=sys.stderr, flush=True)
+    return json.loads(known.read_text(encoding="utf-8"))

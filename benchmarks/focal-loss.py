@@ -10,10 +10,6 @@ beside each other, each on a core of its own where there are two; what was measu
 (SHORTLIST_CACHE) and is not measured again.
 """
 
-import json
-import os
-import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,32 +28,23 @@ def main() -> None:
     figures = {}
     parts = [(network, losses) for losses in LOSSES for network in NETWORKS]
     with ThreadPoolExecutor(len(NETWORKS)) as pool:
-        told = list(pool.map(lambda part: measured(*part), parts))
+        told = list(pool.map(lambda part: _ours.once("focal-loss", "; ".join(part), HERE / "by_ours.py", *part), parts))
     for (network, losses), runs in zip(parts, told, strict=True):
-        for found in runs:
+        for found in runs["told"]:
             if losses is not LOSSES[0] and found["loss"] == "softmax":
                 continue  # the same again, so that the others are paired with it
             model = f"{network}: {found['loss']}"
-            more = {key: found[key] for key in ("low", "high", "fit_seconds", "less", "p")} | {"seed": 7}
+            more = {key: found[key] for key in ("low", "high", "fit_seconds", "less", "p")} | {
+                "seed": 7,
+                "commit": runs["commit"],
+            }
             rows.append(
                 _result.row(
                     "av_challenges", model, f"shortlist {_result.version()}", "map@3", found["value"], split="", **more
                 )
             )
             figures[f"map@3 {network.split(',')[0]} {found['loss']}"] = found["value"]
-            print(model, json.dumps(found), file=sys.stderr, flush=True)
     _result.write("focal-loss", figures, rows)
-
-
-def measured(network: str, losses: str) -> Any:
-    """The rows of some losses with a network, once for a cache folder."""
-    cache = Path(os.environ.get("SHORTLIST_CACHE", tempfile.gettempdir())) / "focal-loss"
-    known = cache / f"{network}; {losses}.json"
-    if not known.exists():
-        found = _ours.run(HERE / "by_ours.py", network, losses)
-        known.parent.mkdir(parents=True, exist_ok=True)
-        known.write_text(json.dumps(found), encoding="utf-8")
-    return json.loads(known.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ A fit takes minutes: what was measured stands in the cache folder (SHORTLIST_CAC
 Intervals: 1.96 standard errors over users.
 """
 
-import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -33,29 +31,22 @@ def main() -> None:
     """Measure and write the result."""
     cache = Path(os.environ.get("SHORTLIST_CACHE", tempfile.gettempdir()))
     rows: list[dict[str, Any]] = []
-    found: dict[tuple[str, str], float] = {}
+    of: dict[tuple[str, str], float] = {}
     for data, names in DATA.items():
         folder = sets.write(data, sets.shared_data(), cache / "shortlist-sets")
         for name in names:
-            told = measured(cache / "next-amazon" / f"{data}, {name}.json", folder, name)
-            print(data, name, json.dumps(told), file=sys.stderr, flush=True)
+            found = _ours.once(
+                "next-amazon", f"{data}, {name}", HERE / "by_ours.py", folder, sets.shared_data() / data, name
+            )
+            told = found["told"]
             for metric, figure in told["metrics"].items():
                 value, error = figure["value"], 1.96 * figure["error"]
-                more = {"low": value - error, "high": value + error, "users": told["users"], "commit": told["commit"]}
+                more = {"low": value - error, "high": value + error, "users": told["users"], "commit": found["commit"]}
                 more["fit_seconds"] = told["seconds"]
                 rows.append(_result.row(data, name, f"shortlist {_result.version()}", metric, value, **more))
-            found[data, name] = told["metrics"]["ndcg@10"]["value"]
-    figures = {f"{name}_ndcg@10": found[f"amazon-{name}_s3rec", "Next"] for name in ("beauty", "sports")}
+            of[data, name] = told["metrics"]["ndcg@10"]["value"]
+    figures = {f"{name}_ndcg@10": of[f"amazon-{name}_s3rec", "Next"] for name in ("beauty", "sports")}
     _result.write("next-amazon", figures, rows)
-
-
-def measured(known: Path, folder: Path, name: str) -> Any:
-    """The figures of a model on the set in a folder."""
-    if not known.exists():
-        told = _ours.run(HERE / "by_ours.py", folder, sets.shared_data() / folder.name, name)
-        known.parent.mkdir(parents=True, exist_ok=True)
-        known.write_text(json.dumps(told | {"commit": _result.commit()}), encoding="utf-8")
-    return json.loads(known.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -16,10 +16,6 @@ A fit takes minutes: what was measured stands in the cache folder (SHORTLIST_CAC
 Intervals: bootstrap over users.
 """
 
-import json
-import os
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +32,16 @@ def main() -> None:
     version = f"shortlist {_result.version()}"
     rows: list[dict[str, Any]] = []
     for name in ("pipeline", *SINGLE[1:]):
-        found = measured(name)
+        measured = _ours.once("next-challenges", name, HERE / "by_ours.py", str(SEED), name)
+        found = measured["told"]
         for model, metrics in found["models"].items():
             for metric, told in metrics.items():
-                more = {**told, "users": found["users"], "seed": SEED, "commit": found["commit"]}
+                more = {**told, "users": found["users"], "seed": SEED, "commit": measured["commit"]}
                 if model in ("Pipeline", *SINGLE[1:]):
                     more["fit_seconds"] = found["seconds"]
                 value = more.pop("value")
                 rows.append(_result.row("av_challenges", model, version, metric, value, **more))
-    found = measured("new", str(SHARE))
+    found = _ours.once("next-challenges", "new", HERE / "by_ours.py", str(SEED), "new", str(SHARE))["told"]
     for name, told in found["metrics"].items():
         more = {**told, "users": found["users"], "new items": found["new items"], "seed": SEED}
         value = more.pop("value")
@@ -61,18 +58,6 @@ def main() -> None:
         / new["most popular, had it been known"]["value"],
     }
     _result.write("next-challenges", figures, rows)
-
-
-def measured(*words: str) -> Any:
-    """What by_ours.py tells, once for a cache folder."""
-    cache = Path(os.environ.get("SHORTLIST_CACHE", tempfile.gettempdir())) / "next-challenges"
-    known = cache / f"{', '.join(words)}.json"
-    if not known.exists():
-        found = _ours.run(HERE / "by_ours.py", str(SEED), *words) | {"commit": _result.commit()}
-        known.parent.mkdir(parents=True, exist_ok=True)
-        known.write_text(json.dumps(found), encoding="utf-8")
-    print(words, known.read_text(encoding="utf-8"), file=sys.stderr, flush=True)
-    return json.loads(known.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

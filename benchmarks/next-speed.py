@@ -10,7 +10,7 @@ on all cores; figures are medians of the ratios of a turn, theirs to ours, of ta
 
 million_items_peak_mb: all memory of a process that makes 2 million events of 1 million items, and trains on them.
 
-The limit: an event costs about 12 F² flops a block forth and twice that back (0.6 MFLOP with 64 factors, 2 blocks and
+The limit: an event costs about 24 F² flops a block forth and twice that back (0.6 MFLOP with 64 factors, 2 blocks and
 the wider layers), a target of softmax 6 F flops an item: 4.6 MFLOP on Beauty. 154,000 targets are 0.8 TFLOP: 4 s at 200
 GFLOPS in float32, less in bfloat16.
 """

@@ -24,19 +24,18 @@ from defaults_quality import sets
 class Clock(Callback):
     """The seconds of each epoch, and what `judge` says after it. RecTools copies it: so all is held by the class."""
 
-    epochs, told, judge, most = [], [], None, float("inf")
+    epochs, told, judge = [], [], None
 
     def on_train_epoch_start(self, *_):
         """The clock starts."""
         self._started = time.perf_counter()
 
-    def on_train_epoch_end(self, trainer, _):
+    def on_train_epoch_end(self, *_):
         """It stops, and what was learnt is judged."""
         self.epochs.append(time.perf_counter() - self._started)
         if Clock.judge is not None:
             self.told.append((sum(self.epochs), Clock.judge()))
             print(self.told[-1], file=sys.stderr, flush=True)
-        trainer.should_stop = sum(self.epochs) > self.most
 
 
 def dataset(cut: sets.Cut) -> Dataset:
@@ -47,16 +46,14 @@ def dataset(cut: sets.Cut) -> Dataset:
     return Dataset.construct(frame[[Columns.User, Columns.Item, Columns.Weight, Columns.Datetime]])
 
 
-def fitted(cut, loss, negatives, length, epochs, *, judge=False, seconds=float("inf"), **more):
-    """The model and its dataset; `Clock` tells how long it took."""
+def fit(cut, loss, negatives, length, epochs, *, judge):
+    """Trains; `Clock` tells how long it took."""
     made = dataset(cut)
-    Clock.most = seconds
 
     def trainer():
         return Trainer(
             accelerator="cpu",
             max_epochs=epochs,
-            min_epochs=1,
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -64,7 +61,6 @@ def fitted(cut, loss, negatives, length, epochs, *, judge=False, seconds=float("
             callbacks=[Clock()],
         )
 
-    settings = {"n_factors": 64, "n_blocks": 2, "n_heads": 2, "lr": 1e-3, "batch_size": 128, "dropout_rate": 0.2} | more
     model = SASRecModel(
         epochs=epochs,
         session_max_len=length,
@@ -72,12 +68,16 @@ def fitted(cut, loss, negatives, length, epochs, *, judge=False, seconds=float("
         n_negatives=negatives,
         get_trainer_func=trainer,
         dataloader_num_workers=0,
-        **settings,
+        n_factors=64,
+        n_blocks=2,
+        n_heads=2,
+        lr=1e-3,
+        batch_size=128,
+        dropout_rate=0.2,
     )
     if judge:
         Clock.judge = lambda: quality(model, made, cut)
     model.fit(made)
-    return model, made
 
 
 def quality(model, made, cut) -> float:
@@ -105,7 +105,7 @@ def main(folder: str, loss: str, negatives: int, length: int, epochs: int, *, ju
     torch.manual_seed(0)
     torch.set_num_threads(2)
     cut = sets.read(folder)
-    fitted(cut, loss, negatives, length, epochs, judge=judge)
+    fit(cut, loss, negatives, length, epochs, judge=judge)
     seconds = float(np.median(Clock.epochs[1:] or Clock.epochs))
     told = {"seconds": seconds, "targets": targets(cut, length), "path": Clock.told}
     print(json.dumps(told | {"version": f"RecTools {version('rectools')}"}))

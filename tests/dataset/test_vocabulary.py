@@ -97,11 +97,11 @@ def test_of_very_many_values_the_rarest_of_an_item_and_the_most_frequent_of_all_
 def test_attributes_of_a_dataset_stand_in_the_order_of_its_items() -> None:
     items = pl.DataFrame({"item_id": [3, 1, 2], "kind": ["c", "a", "b"], "size": [3, 1, 2]})
     data = Dataset.read(pl.DataFrame({"user_id": [1, 1], "item_id": [2, 9]}), items)
-    assert attributes(data, "item").to_dict(as_series=False) == {"kind": ["a", "b", "c", None], "size": [1, 2, 3, None]}
-    assert attributes(data, "item", ["kind"]).columns == ["kind"]
-    assert attributes(data, "item", []).height == 4
+    assert attributes(data).to_dict(as_series=False) == {"kind": ["a", "b", "c", None], "size": [1, 2, 3, None]}
+    assert attributes(data, ["kind"]).columns == ["kind"]
+    assert attributes(data, []).height == 4
     with pytest.raises(ColumnError, match=r"no column 'knd'.*kind"):
-        attributes(data, "item", ["knd"])
+        attributes(data, ["knd"])
 
 
 def test_nothing_is_known_of_nobody() -> None:

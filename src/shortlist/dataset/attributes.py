@@ -21,7 +21,7 @@ def grouping_columns(data: Dataset, kind: Kind) -> tuple[str, ...]:
 
     Of two columns alike in what they tell, both stay.
     """
-    table = table_of(data, kind)
+    table = _table(data, kind)
     types = table.schema()
     names = [n for n in own_columns(table, kind) if types[n].is_string() or types[n].is_integer()]
     if not names:
@@ -39,7 +39,7 @@ def one_hot(data: Dataset, kind: Kind) -> sparse.csr_array:
     Attributes are the columns that group, and those that hold lists of text, of which each of n values counts 1 / √n.
     Of a column the VALUES most frequent that FEW have or more; what is missing is zero.
     """
-    table = table_of(data, kind)
+    table = _table(data, kind)
     lists = [n for n in own_columns(table, kind) if _is_list_of_text(table[n])]
     groups = [*grouping_columns(data, kind), *lists]
     size = len(data.item_ids if kind == "item" else data.user_ids)
@@ -59,8 +59,7 @@ def _column(told: pl.DataFrame, kind: Kind, size: int) -> sparse.csr_array:
     return sparse.csr_array((entries["share"].to_numpy(), places), shape=(size, values.height))
 
 
-def table_of(data: Dataset, kind: Kind) -> ibis.Table:
-    """The items or the users."""
+def _table(data: Dataset, kind: Kind) -> ibis.Table:
     return data.items if kind == "item" else data.users
 
 

@@ -1,4 +1,4 @@
-"""Vocabulary: what attributes say of items (or users), as numbers; also of those that come later.
+"""Vocabulary: what attributes say of items, as numbers; also of those that come later.
 
 Text says its whole value and each of its words, a list each of its entries, a whole number or a truth its value, a
 time its day; of numbers and times with many values the stretch counts too in which they lie, of `STRETCHES` that hold
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from shortlist.dataset.attributes import Kind, own_columns, table_of
+from shortlist.dataset.attributes import own_columns
 from shortlist.dataset.dataset import Dataset
 from shortlist.errors import ColumnError, nearest
 
@@ -67,18 +67,17 @@ def learnt(told: pl.DataFrame) -> Vocabulary:
     return Vocabulary(kept.select("column", "value").with_row_index("number").cast({"number": pl.Int32}), edges)
 
 
-def attributes(data: Dataset, kind: Kind, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """What is known of the items (or users) of a dataset, a row each in their order: the named columns, or all.
+def attributes(data: Dataset, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """What is known of the items of a dataset, a row each in their order: the named columns, or all.
 
     A name that the table lacks raises `ColumnError`.
     """
-    table = table_of(data, kind)
-    own = own_columns(table, kind)
+    own = own_columns(data.items, "item")
     for name in columns or ():
         if name not in own:
-            raise ColumnError(f"the {kind}s have no column {name!r}{nearest(name, own)}")
+            raise ColumnError(f"the items have no column {name!r}{nearest(name, own)}")
     chosen = own if columns is None else list(columns)
-    return data.engine.frame(table.select(kind, *chosen).order_by(kind)).drop(kind)
+    return data.engine.frame(data.items.select("item", *chosen).order_by("item")).drop("item")
 
 
 def _said(told: pl.DataFrame, edges: pl.DataFrame, wide: Sequence[str]) -> Iterator[pl.DataFrame]:

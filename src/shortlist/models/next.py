@@ -5,7 +5,7 @@ or hidden layers over the vectors of items. It learns at every place of every hi
 (or each of the next `ahead`) from all others, or from some that are drawn.
 Source: SASRec with the loss and the many negatives of Klenitskiy, Vasilev, "Turning Dross Into Gold Loss: is BERT4Rec
 really better than SASRec?", RecSys 2023; see `nn/sequences.py` for the networks, `training/losses.py` for the losses.
-Differs: histories of like length are learnt together, so that nothing is spent on padding; longer ones than `length`
+Differs: histories of like length are learnt together, so that little is spent on padding; longer ones than `length`
 are learnt in stretches, none is cut off; an item is also the sum of what its attributes say, alone where it is new.
 Cost of an epoch: about 6 times the weights of the network a place, and 6 D flops a target and item.
 
@@ -62,7 +62,7 @@ class Next(Reading):
         """
         torch_for("training a network")
         items_E, starts_U = histories(data)
-        told = vocabulary.attributes(data, "item", self.attributes)
+        told = vocabulary.attributes(data, self.attributes)
         known = vocabulary.learnt(told)
         values_IC = known.numbers(told)
         longest = int(np.diff(starts_U).max(initial=0))
