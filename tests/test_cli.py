@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import shortlist as sl
 from shortlist.cli import app
+from shortlist.tables import samples
 from worlds import Companions
 
 TOML = """
@@ -319,6 +320,46 @@ epsilon = 1e-8
     answer = told(*words, "--k", "20", "--new-items", tmp_path / "new.csv")
     assert "1 of 2 items are new" in answer.stderr
     assert "i99" in [row["item_id"] for row in json.loads(answer.stdout)]
+
+
+def test_topics_that_came_after_the_fit_are_answered_from_a_file(tmp_path: Path) -> None:
+    made = samples.curriculum(topics=100, contents=200, languages=2)
+    made.events.write_csv(tmp_path / "links.csv")
+    made.items.write_csv(tmp_path / "contents.csv")
+    made.users.write_csv(tmp_path / "topics.csv")
+    (tmp_path / "match.toml").write_text(
+        """out = "run"
+metrics = ["f2", "recall@20"]
+k = 20
+split = { kind = "k_fold", k = 4, by = { depth = 2 }, fold = 2, keep_items = true }
+[data]
+events = "links.csv"
+items = "contents.csv"
+users = "topics.csv"
+[pipeline]
+candidates = 30
+negatives = 1.0
+filter_seen = false
+folds = { k = 3, by = { depth = 2 } }
+features = { kind = "match" }
+ranker = { objective = "binary", rounds = 20, leaves = 7, min_rows = 20 }
+cut = { beta = 2.0 }
+[[pipeline.retrievers]]
+kind = "text_search"
+"""
+    )
+    assert told("fit", "--config", tmp_path / "match.toml").exit_code == 0
+    title, language = made.items["title"][0], made.items["language"][0]
+    new = f"user_id,parent_id,title,language\nnew,t000001,{title},{language}\nt000005,,old,{language}\n"
+    (tmp_path / "new.csv").write_text(new)
+    answer = told("recommend", tmp_path / "run", "--new-users", tmp_path / "new.csv", "--json")
+    assert answer.exit_code == 0, answer.output
+    assert "1 of 2 users are new to the run" in answer.stderr
+    rows = json.loads(answer.stdout)
+    assert {row["user_id"] for row in rows} == {"new", "t000005"}
+    assert "c0" in [row["item_id"] for row in rows if row["user_id"] == "new"]
+    (tmp_path / "wrong.toml").write_text((tmp_path / "match.toml").read_text().replace("fold = 2", "fold = 5"))
+    assert "fold=5 is none of 4" in told("fit", "--config", tmp_path / "wrong.toml").stderr
 
 
 def test_check_finds_no_leak_in_a_split_by_time_and_names_those_that_are_planted(world: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ NAMES = {
     *("k_fold", "rolling", "Tree", "check", "Findings"),
     *("Popular", "Repurchase", "CoVisit", "SameAttribute", "UserKNN", "LambdaMART", "Features"),
     *("ItemKNN", "EASE", "GraphFilter", "ALS", "BPR", "MatrixFactorization", "Next"),
+    *("TextSearch", "Text", "MatchFeatures", "Cut", "Folds"),
     *(
         "Regression",
         "FittedRegression",

@@ -44,8 +44,19 @@ def test_the_example_of_what_comes_next_runs_as_it_stands() -> None:
     assert "new" in names["lists"]["item_id"]
 
 
-def test_the_example_of_how_much_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_texts_to_texts_runs_as_it_stands() -> None:
     example = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[2]
+    world = samples.curriculum(topics=100, contents=300, languages=8)
+    new = pl.DataFrame({"user_id": ["new"], "parent_id": ["t000001"], "title": [world.items["title"][0]]})
+    new = new.with_columns(language=pl.lit(world.items["language"][0]))
+    names = {"sl": shortlist, "links": world.events, "contents": world.items, "topics": world.users, "new_topics": new}
+    exec(compile(example, "README.md", "exec"), names)
+    assert world.items["item_id"][0] in names["lists"]["item_id"]
+    assert len([line for line in example.splitlines() if line.strip()]) == 5
+
+
+def test_the_example_of_how_much_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[3]
     events = samples.shop(users=40).events.select("user_id", "item_id", rating=pl.lit(3.5))
     events.unique(["user_id", "item_id"]).write_csv(tmp_path / "ratings.csv")
     monkeypatch.chdir(tmp_path)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shortlist.dataset.dataset import Dataset
     from shortlist.dataset.folds import Tree, k_fold, rolling
     from shortlist.dataset.split import Split, at_random, by_column, by_item, by_time, by_user, last_n
+    from shortlist.dataset.texts import Text
     from shortlist.evaluation.anatomy import anatomy
     from shortlist.evaluation.predictions import evaluate_predictions
     from shortlist.evaluation.slices import slices
@@ -44,9 +45,12 @@ if TYPE_CHECKING:
     from shortlist.models.repurchase import Repurchase
     from shortlist.models.same_attribute import SameAttribute
     from shortlist.models.svdpp import SVDpp
+    from shortlist.models.text_search import TextSearch
     from shortlist.models.user_knn import UserKNN
-    from shortlist.pipeline import FittedPipeline, Pipeline
+    from shortlist.pipeline import FittedPipeline, Folds, Pipeline
+    from shortlist.ranking.cutting import Cut
     from shortlist.ranking.features import Features
+    from shortlist.ranking.match_features import MatchFeatures
     from shortlist.ranking.ranker import LambdaMART
     from shortlist.regression import FittedRegression, Regression
     from shortlist.reporting.inside import factor_map_chart, liked_chart, loss_chart, rate_chart
@@ -66,6 +70,7 @@ __all__ = [
     "CoVisit",
     "ColumnError",
     "ConfigError",
+    "Cut",
     "DataError",
     "Dataset",
     "DotProduct",
@@ -75,9 +80,11 @@ __all__ = [
     "FittedPipeline",
     "FittedRegression",
     "FittedTargets",
+    "Folds",
     "GraphFilter",
     "ItemKNN",
     "LambdaMART",
+    "MatchFeatures",
     "MatrixFactorization",
     "MissingExtraError",
     "NeuralRatings",
@@ -93,6 +100,8 @@ __all__ = [
     "Split",
     "StoreError",
     "Targets",
+    "Text",
+    "TextSearch",
     "Training",
     "Tree",
     "UserKNN",
@@ -151,6 +160,11 @@ _HOMES = {
     "SameAttribute": "models.same_attribute",
     "Split": "dataset.split",
     "Tree": "dataset.folds",
+    "Text": "dataset.texts",
+    "TextSearch": "models.text_search",
+    "MatchFeatures": "ranking.match_features",
+    "Cut": "ranking.cutting",
+    "Folds": "pipeline",
     "UserKNN": "models.user_knn",
     "anatomy": "evaluation.anatomy",
     "at_random": "dataset.split",

@@ -207,6 +207,9 @@ def recommend(
     new_items: Annotated[
         Path | None, typer.Option(metavar="FILE", help="item_id and attributes of items that came after the fit.")
     ] = None,
+    new_users: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="user_id and attributes of users (topics) that came after it.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .jsonl; else a table is shown.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -215,23 +218,21 @@ def recommend(
 
     A file is written some users at a time, so that memory stays bounded whatever their number. With --events the users
     of the file are answered, known or not, by what they did since; without a ranker, and by retrievers that can. With
-    --new-items these are answered too, by retrievers that know items by their attributes (kind = "next").
+    --new-items these are answered too, by retrievers that know items by their attributes (kind = "next" or
+    "text_search"); with --new-users these are asked for, and answered by what is known of them ("text_search").
 
     \b
     Examples:
       shortlist recommend runs/today --users 1,2,3 --k 5
       shortlist recommend runs/today --all --out lists.parquet
       shortlist recommend runs/today --events this-morning.csv --out lists.parquet
+      shortlist recommend runs/topics --new-users topics.csv --out contents.parquet
     """  # noqa: D301
     with _answering(quiet) as say:
         from shortlist import commands
 
-        _answer(
-            commands.recommend(
-                run, users, users_file, everyone, k, filter_seen, exclude_file, events_file, new_items, out, say
-            ),
-            as_json,
-        )
+        told = commands.Told(exclude_file, events_file, new_items, new_users)
+        _answer(commands.recommend(run, users, users_file, everyone, k, filter_seen, told, out, say), as_json)
 
 
 @app.command()
@@ -304,7 +305,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="KIND[:KEY=VALUE]...",
-            help="With --models: by_time, last_n, by_user, by_item, at_random or by_column, such as by_time:test=14d.",
+            help="With --models: by_time, last_n, by_user, by_item, at_random, by_column or k_fold; by_time:test=14d.",
             show_default="last_n:n=1 where there are times, else at_random:share=0.2",
         ),
     ] = None,

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -24,7 +24,16 @@ from shortlist.evaluation.evaluate import Evaluation
 from shortlist.evaluation.metrics import FAMILIES, Family, family_of, metrics_of, of_numbers, written_form
 from shortlist.evaluation.predictions import METRICS, PREDICTION, PredictionEvaluation, evaluate_predictions
 from shortlist.evaluation.scoreboard import aligned
-from shortlist.exchange import events_in, ids_like, items_in, lists_in, pairs_in, table_in, users_in
+from shortlist.exchange import (
+    attributes_of_users_in,
+    events_in,
+    ids_like,
+    items_in,
+    lists_in,
+    pairs_in,
+    table_in,
+    users_in,
+)
 from shortlist.leaks import check as leaks
 from shortlist.leaks.tables import split_of_tables
 from shortlist.loading import load
@@ -152,6 +161,16 @@ def metrics(name: str | None) -> Answer:
     return Answer(f"{aligned(lines)}\n\nThe whole definition of one: shortlist metrics ndcg", rows)
 
 
+@dataclass(frozen=True)
+class Told:
+    """Files by which a run is told more than it knows: pairs never to show, events, items and users since the fit."""
+
+    exclude: Path | None = None
+    events: Path | None = None
+    new_items: Path | None = None
+    new_users: Path | None = None
+
+
 def recommend(
     path: Path,
     users: str | None,
@@ -159,33 +178,33 @@ def recommend(
     everyone: bool,
     k: int | None,
     filter_seen: bool | None,
-    exclude_file: Path | None,
-    events_file: Path | None,
-    new_items: Path | None,
+    files: Told,
     out: Path | None,
     say: Say,
 ) -> Answer:
-    """Lists in the run's own ids for the users asked for, else for those of the events; written where `out` says."""
+    """Lists in the run's own ids, written where `out` says: for the users asked for, else the new ones, else those of
+    the events.
+    """
     chosen = (users is not None) + (users_file is not None) + everyone
-    if chosen > 1 or (chosen == 0 and events_file is None):
+    if chosen > 1 or (chosen == 0 and files.events is None and files.new_users is None):
         raise ConfigError("say for whom: one of --users 1,2,3, --users-file users.csv and --all")
     if out is not None:
         check_ending(out)
     with step("load the pipeline"):
         pipeline = _pipeline(path)
-    if new_items is not None:
-        pipeline = _knowing(pipeline, items_in(new_items), say)
+    pipeline, later = _told(pipeline, files, say)
     known = pipeline.user_ids.ids
-    events = None if events_file is None else _like(events_in(events_file), pipeline)
+    events = None if files.events is None else _like(events_in(files.events), pipeline)
+    asked = known
     if users is not None or users_file is not None:
         ids = users_in(users_file) if users_file is not None else _typed("--users", users, "user_id")
         asked = ids_like(ids, known).unique(maintain_order=True)
-    else:
-        asked = known if everyone or events is None else events["user_id"].unique(maintain_order=True)
+    elif not everyone and (later is not None or events is not None):
+        asked = _asked(later, events, known)
     strangers = 0 if everyone else _strangers(asked, events, pipeline)
     if strangers:
         say(f"{strangers:,} of {len(asked):,} users are not known to the run: they get what it has for strangers")
-    exclude = None if exclude_file is None else _like(pairs_in(exclude_file), pipeline, asked)
+    exclude = None if files.exclude is None else _like(pairs_in(files.exclude), pipeline, asked)
     limits: dict[str, Any] = {"filter_seen": filter_seen, "exclude": exclude, "events": events}
     with step(f"recommend to {len(asked):,} users"):
         if out is None:
@@ -401,15 +420,33 @@ def _pipeline(path: Path) -> FittedPipeline:
     return fitted
 
 
-def _knowing(pipeline: FittedPipeline, items: pl.DataFrame, say: Say) -> FittedPipeline:
-    """The pipeline that knows these items too; what they come to is said."""
-    items = items.with_columns(ids_like(items["item_id"], pipeline.item_ids.ids))
-    longer = pipeline.with_items(items)
-    new = len(longer.item_ids) - len(pipeline.item_ids)
-    unable = [name for name, model in pipeline.retrievers.items() if not hasattr(model, "with_items")]
+def _told(pipeline: FittedPipeline, files: Told, say: Say) -> tuple[FittedPipeline, pl.DataFrame | None]:
+    """The pipeline that knows what the files tell of later items and users, and these users."""
+    if files.new_items is not None:
+        pipeline = _knowing(pipeline, "items", items_in(files.new_items), say)
+    if files.new_users is None:
+        return pipeline, None
+    later = attributes_of_users_in(files.new_users)
+    return _knowing(pipeline, "users", later, say), later
+
+
+def _asked(later: pl.DataFrame | None, events: pl.DataFrame | None, known: pl.Series) -> pl.Series:
+    """Who is asked for where nobody is named: users that came later, else those of the events."""
+    named = later if later is not None else events
+    return known.clear() if named is None else ids_like(named["user_id"], known).unique(maintain_order=True)
+
+
+def _knowing(pipeline: FittedPipeline, kind: Literal["items", "users"], told: pl.DataFrame, say: Say) -> FittedPipeline:
+    """The pipeline that knows these items (or users) too; what they come to is said."""
+    how, ids = f"with_{kind}", "item_ids" if kind == "items" else "user_ids"
+    known = getattr(pipeline, ids)
+    longer: FittedPipeline = getattr(pipeline, how)(told.with_columns(ids_like(told[known.name], known.ids)))
+    new = len(getattr(longer, ids)) - len(known)
+    unable = [name for name, model in pipeline.retrievers.items() if not hasattr(model, how)]
     if len(unable) == len(pipeline.retrievers):
-        say(f"no retriever of this run knows items by their attributes ({', '.join(unable)}): they will not be found")
-    say(f"{new:,} of {items.height:,} items are new to the run")
+        lost = "will not be found" if kind == "items" else "get what it has for strangers"
+        say(f"no retriever of this run knows {kind} by their attributes ({', '.join(unable)}): they {lost}")
+    say(f"{new:,} of {told.height:,} {kind} are new to the run")
     return longer
 
 

@@ -42,8 +42,12 @@ def events_in(path: str | Path) -> pl.DataFrame:
 
 def items_in(path: str | Path) -> pl.DataFrame:
     """The `item_id` and all attributes in a file, as for `lists_in`."""
-    with Engine.open() as engine:
-        return engine.frame(read_table(ITEMS, path, engine, max_rejects=0.0).table)
+    return _whole(ITEMS, path)
+
+
+def attributes_of_users_in(path: str | Path) -> pl.DataFrame:
+    """The `user_id` and all attributes in a file, as for `lists_in`."""
+    return _whole(USERS, path)
 
 
 def users_in(path: str | Path) -> pl.Series:
@@ -53,8 +57,7 @@ def users_in(path: str | Path) -> pl.Series:
 
 def table_in(path: str | Path) -> pl.DataFrame:
     """All columns of a CSV, JSONL or Parquet file as they are; a line that does not parse raises `RejectsError`."""
-    with Engine.open() as engine:
-        return engine.frame(read_table(_ANYTHING, path, engine, max_rejects=0.0).table)
+    return _whole(_ANYTHING, path)
 
 
 def ids_like(ids: pl.Series, known: pl.Series) -> pl.Series:
@@ -77,6 +80,11 @@ def ids_like(ids: pl.Series, known: pl.Series) -> pl.Series:
         ids = wide
     narrow = ids.cast(known.dtype, strict=False)
     return ids if narrow.null_count() else narrow
+
+
+def _whole(schema: Schema, path: str | Path) -> pl.DataFrame:
+    with Engine.open() as engine:
+        return engine.frame(read_table(schema, path, engine, max_rejects=0.0).table)
 
 
 def _read(schema: Schema, path: str | Path) -> pl.DataFrame:

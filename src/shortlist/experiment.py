@@ -9,6 +9,7 @@ from shortlist.account import account_of, peak_memory_mb, spent, told, versions
 from shortlist.config import to_toml
 from shortlist.dataset import split as splits
 from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.folds import k_fold
 from shortlist.dataset.profile import profile
 from shortlist.dataset.split import Split
 from shortlist.evaluation.evaluate import Evaluation
@@ -16,7 +17,7 @@ from shortlist.evaluation.predictions import PredictionEvaluation
 from shortlist.pipeline import FittedPipeline
 from shortlist.progress import step
 from shortlist.run import Run, open_run, write_figures
-from shortlist.settings import AtRandom, ByColumn, ByItem, ByTime, ByUser, LastN, Settings
+from shortlist.settings import AtRandom, ByColumn, ByItem, ByTime, ByUser, KFold, LastN, Settings
 from shortlist.tables.engine import Engine
 from shortlist.yardsticks import BASELINES
 
@@ -108,3 +109,5 @@ def split_of(settings: Settings, data: Dataset) -> Split | None:
             return splits.at_random(data, share=share, seed=settings.seed)
         case ByColumn(column=column, value=value):
             return splits.by_column(data, column, value)
+        case KFold(k=k, by=by, fold=fold, keep_items=keep_items):
+            return k_fold(data, k, by, settings.seed, keep_items=keep_items)[fold - 1]

@@ -101,7 +101,7 @@ def _anatomy(settings: Settings, pipeline: FittedPipeline, lists: pl.DataFrame, 
     numbers = pipeline.user_ids.numbers(users)
     # Who brought what needs no features; one retriever alone may have been asked for more than the candidates.
     deep = pipeline.recipe.model_copy(update={"candidates": max(settings.k, pipeline.recipe.candidates)})
-    retrieving = replace(pipeline, recipe=deep, features=None, ranker=None)
+    retrieving = replace(pipeline, recipe=deep, features=None, ranker=None, cut=None)
     blocks = []
     for start in range(0, len(numbers), USERS_AT_ONCE):
         rows = by_source(retrieving.candidates(numbers[start : start + USERS_AT_ONCE]))

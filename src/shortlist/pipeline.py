@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from shortlist import models, store
 from shortlist.audience import audience, check_folding, rows_of
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.folds import Tree, k_fold
 from shortlist.dataset.ids import IdMap
 from shortlist.errors import ConfigError, StoreError
 from shortlist.models import AnyRetriever, source_names
@@ -20,7 +21,9 @@ from shortlist.models.retrieval import Request, Retriever
 from shortlist.moments import Duration, microseconds, written
 from shortlist.progress import reached, step
 from shortlist.ranking.candidates import FUSION_OFFSET, first_source, gather
+from shortlist.ranking.cutting import Cut, FittedCut
 from shortlist.ranking.features import Features, FeatureTables
+from shortlist.ranking.match_features import FittedMatchFeatures, MatchFeatures
 from shortlist.ranking.ranker import FittedLambdaMART, LambdaMART
 from shortlist.seeds import Seeds
 from shortlist.similar import similar
@@ -35,6 +38,15 @@ FEW_REPEATS = 0.05
 """Share of repeats under which people want what they have not had yet."""
 
 
+class Folds(Config):
+    """The ranker learns from users who are held out in turn, in place of past horizons."""
+
+    k: int = Field(5, ge=2, le=50)
+    """Parts of the users; each is held out once, and its candidates come from what the others did."""
+    by: str | Tree = "user"
+    """What stays together: as `k_fold` has it; Tree() are whole trees of users."""
+
+
 class Pipeline(Config):
     """Recipe: retrievers, and a ranker that learns from past slices how their candidates turned out."""
 
@@ -42,14 +54,18 @@ class Pipeline(Config):
     """Where candidates come from; among equals the first named counts."""
     ranker: LambdaMART | None = None
     """Learns the order of the candidates; without one, reciprocal-rank fusion orders them."""
-    features: Features = Features()
-    """What the ranker sees of a candidate."""
+    features: Annotated[Features | MatchFeatures, Field(discriminator="kind")] = Features()
+    """What the ranker sees of a candidate: events in time, or pairs of texts."""
     candidates: int = Field(500, ge=1, le=10_000)
     """Candidates kept for each user: no list is longer, but that of one retriever without a ranker."""
     horizon: Duration = "7d"
     """How far ahead the ranker learns to look."""
     slices: PositiveInt = 7
     """Past horizons that the ranker learns from, one before the other."""
+    folds: Folds | None = None
+    """Users held out in turn, for the ranker to learn what strangers want; none: it learns from past horizons."""
+    cut: Cut | None = None
+    """Where lists end; none: they are as long as is asked for. It needs a ranker."""
     negatives: float = Field(0.1, gt=0, le=1)
     """Share of the misses that the ranker learns from, drawn at random; every hit stays."""
     filter_seen: bool | Literal["auto"] = "auto"
@@ -60,17 +76,26 @@ class Pipeline(Config):
         """Whether this is one retriever without a ranker: then its answers are the lists, in its scores."""
         return len(self.retrievers) == 1 and self.ranker is None
 
+    @model_validator(mode="after")
+    def _a_cut_has_a_ranker(self) -> "Pipeline":
+        if self.cut is not None and self.ranker is None:
+            raise ValueError("a cut is fitted to what a ranker says of lists: name a ranker, or leave the cut out")
+        return self
+
     def fit(self, data: Dataset, *, seed: int = 0) -> "FittedPipeline":
         """The fitted pipeline, as of the end of the data. The same seed gives the same bits on one machine."""
         seeds = Seeds(seed)
         recipe = _decided(self, data)
-        ranker = None
+        ranker = cut = None
         if self.ranker is not None:
-            slices = [_slice(recipe, data, age, seeds) for age in range(self.slices, 0, -1)]
+            lessons = list(_by_fold(recipe, data, seeds) if self.folds else _by_horizon(recipe, data, seeds))
             with step("fit the ranker"):
-                ranker = self.ranker.fit(pl.concat(slices), seeds=seeds)
+                ranker = self.ranker.fit(pl.concat([lesson.learnt for lesson in lessons]), seeds=seeds)
+            if self.cut is not None:
+                with step("fit where lists end"):
+                    cut = self.cut.fit(*_out_of_fold(self.ranker, lessons, seeds))
         with step("fit the retrievers on everything"):
-            return _as_of_the_end(recipe, data, ranker)
+            return _as_of_the_end(recipe, data, ranker, cut)
 
 
 def _decided(recipe: Pipeline, data: Dataset) -> Pipeline:
@@ -84,31 +109,76 @@ def _decided(recipe: Pipeline, data: Dataset) -> Pipeline:
     return recipe.model_copy(update={"filter_seen": repeats < FEW_REPEATS * pairs})
 
 
-def _slice(recipe: Pipeline, data: Dataset, age: int, seeds: Seeds) -> pl.DataFrame:
-    """What the ranker learns from one past horizon: candidates as of its start, labelled by what came in it."""
+@dataclass(frozen=True)
+class _Lesson:
+    """What a ranker learns from, and where lists are cut: `judged` are whole lists with the hits and misses of all, and
+    `wanted` how many hits each wants (`list`, `wanted`).
+    """
+
+    learnt: pl.DataFrame
+    judged: pl.DataFrame | None
+    wanted: pl.DataFrame
+
+
+def _by_horizon(recipe: Pipeline, data: Dataset, seeds: Seeds) -> Iterator[_Lesson]:
+    """Candidates as of the start of each past horizon, labelled by what came in it."""
     length = microseconds(recipe.horizon)
-    start = data.as_of - age * length
-    with step(f"candidates and features as of {written(start)}"):
-        came = data.engine.frame(data.between(start, start + length).events.select("user", "item").distinct())
-        then = _as_of_the_end(recipe, data.before(start), ranker=None)
-        rows = then.candidates(came["user"].unique().sort().to_numpy())
-        rows = rows.join(came.with_columns(hit=1), on=["user", "item"], how="left", maintain_order="left")
-        rows = rows.with_columns(pl.col("hit").fill_null(0), list=pl.col("user").cast(pl.Int64) + (age << 32))
-        drawn = pl.Series(seeds.generator(f"negatives {age}").random(rows.height) < recipe.negatives)
-        found = pl.col("hit").max().over("user") == 1
-        return rows.filter(found & ((pl.col("hit") == 1) | drawn)).drop("user", "item")
+    for age in range(recipe.slices, 0, -1):
+        start = data.as_of - age * length
+        with step(f"candidates and features as of {written(start)}"):
+            yield _lesson(recipe, data.before(start), data.between(start, start + length), age, seeds)
 
 
-def _as_of_the_end(recipe: Pipeline, data: Dataset, ranker: FittedLambdaMART | None) -> "FittedPipeline":
+def _by_fold(recipe: Pipeline, data: Dataset, seeds: Seeds) -> Iterator[_Lesson]:
+    """Candidates of users of whose events nothing was known, labelled by these."""
+    assert recipe.folds is not None  # noqa: S101 - for the type checker
+    folds = k_fold(data, recipe.folds.k, recipe.folds.by, seeds.number("folds"), keep_items=True)
+    for number, fold in enumerate(folds, 1):
+        with step(f"candidates and features of users held out, {number} of {len(folds)}"):
+            yield _lesson(recipe, fold.train, fold.test, number, seeds)
+
+
+def _lesson(recipe: Pipeline, known: Dataset, came: Dataset, number: int, seeds: Seeds) -> _Lesson:
+    hits = came.engine.frame(came.events.select("user", "item").distinct())
+    then = _as_of_the_end(recipe, known, ranker=None)
+    rows = then.candidates(hits["user"].unique().sort().to_numpy())
+    rows = rows.join(hits.with_columns(hit=1), on=["user", "item"], how="left", maintain_order="left")
+    of = (pl.col("user").cast(pl.Int64) + (number << 32)).alias("list")
+    rows = rows.with_columns(pl.col("hit").fill_null(0), of)
+    drawn = pl.Series(seeds.generator(f"negatives {number}").random(rows.height) < recipe.negatives)
+    found = pl.col("hit").max().over("user") == 1
+    learnt = rows.filter(found & ((pl.col("hit") == 1) | drawn)).drop("user", "item")
+    judged = None if recipe.cut is None else rows.drop("user", "item")
+    return _Lesson(learnt, judged, hits.select(of).group_by("list").agg(wanted=pl.len()))
+
+
+def _out_of_fold(ranker: LambdaMART, lessons: list[_Lesson], seeds: Seeds) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every lesson's lists in the scores of a ranker that learnt from the others alone, and what lists want."""
+    scored = []
+    for place, lesson in enumerate(lessons):
+        others = [other.learnt for at, other in enumerate(lessons) if at != place]
+        rows = lesson.judged
+        if rows is None or not others:
+            raise ConfigError("where lists end is learnt from lists that the ranker does not know: it takes 2 slices")
+        scores = ranker.fit(pl.concat(others), seeds=seeds).score(rows)
+        scored.append(rows.select("list", "hit", score=pl.Series(scores)))
+    return pl.concat(scored), pl.concat([lesson.wanted for lesson in lessons])
+
+
+def _as_of_the_end(
+    recipe: Pipeline, data: Dataset, ranker: FittedLambdaMART | None, cut: FittedCut | None = None
+) -> "FittedPipeline":
     """Retrievers and features that have seen all of `data`, behind a ranker that may have been learnt before."""
     names = source_names(recipe.retrievers)
+    retrievers = {name: model.fit(data) for name, model in zip(names, recipe.retrievers, strict=True)}
     return FittedPipeline(
         recipe=recipe,
         user_ids=data.user_ids,
         item_ids=data.item_ids,
-        retrievers={name: model.fit(data) for name, model in zip(names, recipe.retrievers, strict=True)},
-        features=None if recipe.ranker is None else recipe.features.fit(data),
+        retrievers=retrievers,
+        features=None if recipe.ranker is None else recipe.features.fit(data, retrievers),
         ranker=ranker,
+        cut=cut,
         seen=data.engine.frame(data.events.select("user", "item").distinct().order_by("user", "item")),
     )
 
@@ -121,8 +191,9 @@ class FittedPipeline:
     user_ids: IdMap
     item_ids: IdMap
     retrievers: Mapping[str, Retriever]
-    features: FeatureTables | None
+    features: FeatureTables | FittedMatchFeatures | None
     ranker: FittedLambdaMART | None
+    cut: FittedCut | None
     seen: pl.DataFrame
 
     def recommend(
@@ -196,20 +267,27 @@ class FittedPipeline:
     def with_items(self, items: Any) -> "FittedPipeline":
         """The same where further items are known: a table of `item_id` and attributes, as that of the fit had them.
 
-        Retrievers that know items by attributes (`Next`) score them at once, the others go on without them. Rows of
-        items that are known already, and of an item that had a row before, change nothing.
+        Retrievers that know items by attributes (`Next`, `TextSearch`) score them at once, the others go on without
+        them. Rows of items that are known already, and of an item that had a row before, change nothing.
         """
-        told = columns_of(items, ("item_id",), "the items", rest=True).unique("item_id", maintain_order=True)
-        told = told.filter(pl.Series(self.item_ids.numbers(told["item_id"])) < 0)
-        of_it = told.drop("item_id")
-        later = told["item_id"].cast(self.item_ids.ids.dtype)
-        models = {
-            name: model.with_items(of_it) if hasattr(model, "with_items") else model
-            for name, model in self.retrievers.items()
+        told, item_ids = _later(items, self.item_ids)
+        features = None if self.features is None else self.features.with_items(told, len(self.item_ids))
+        return replace(self, item_ids=item_ids, retrievers=self._told("with_items", told), features=features)
+
+    def with_users(self, users: Any) -> "FittedPipeline":
+        """The same where further users are known, such as new topics: see `with_items`.
+
+        Retrievers that know users by attributes (`TextSearch`) answer them; others hold them for strangers.
+        """
+        told, user_ids = _later(users, self.user_ids)
+        features = None if self.features is None else self.features.with_users(told)
+        return replace(self, user_ids=user_ids, retrievers=self._told("with_users", told), features=features)
+
+    def _told(self, how: str, told: pl.DataFrame) -> dict[str, Retriever]:
+        """The retrievers after they were told of later users or items, those that can be told."""
+        return {
+            name: getattr(model, how)(told) if hasattr(model, how) else model for name, model in self.retrievers.items()
         }
-        features = None if self.features is None else self.features.with_items(of_it, len(self.item_ids))
-        item_ids = IdMap(pl.concat([self.item_ids.ids, later.alias("item_id")]))
-        return replace(self, item_ids=item_ids, retrievers=models, features=features)
 
     def _lists(
         self, users: Any, k: int, filter_seen: bool | None, exclude: Any, candidates: Any, events: Any
@@ -247,6 +325,9 @@ class FittedPipeline:
         rows = self._candidates(request)
         fused = pl.col("fused").cast(pl.Float64)
         rows = rows.with_columns(score=fused) if self.ranker is None else self.ranker.best(rows, k)
+        if self.cut is not None:
+            rows = rows.filter(self.cut.keeps(rows["user"], rows["score"]))
+            rows = rows.with_columns(score=pl.Series(self.cut.probability(rows["score"].to_numpy())))
         return (
             rows.with_columns(source=first_source(rows))
             .sort(["user", "score", "rank"], descending=[False, True, False])
@@ -260,12 +341,21 @@ class FittedPipeline:
         # Where the fusion is the answer its top counts; where a ranker follows, what is left out at the bottom.
         offset = FUSION_OFFSET if self.recipe.ranker is None else self.recipe.candidates
         rows = gather(self.retrievers, request, depth=self.recipe.candidates, votes=votes, offset=offset)
-        return rows if self.features is None else self.features.of(rows)
+        return rows if self.features is None else self.features.of(rows, self.retrievers)
 
     def save(self, path: str | Path) -> None:
         """Stores the pipeline in a directory, in place of what was there; killed midway, that stays as it was."""
         with store.replacing(Path(path)) as (contents, manifest):
             manifest["pipeline"] = store.write(contents / "pipeline", self)
+
+
+def _later(given: Any, known: IdMap) -> tuple[pl.DataFrame, IdMap]:
+    """The rows of a table whose ids are not known yet, each once, and the ids of all."""
+    told = columns_of(given, (known.name,), f"the {known.name.removesuffix('_id')}s", rest=True)
+    told = told.unique(known.name, maintain_order=True)
+    told = told.filter(pl.Series(known.numbers(told[known.name])) < 0)
+    told = told.with_columns(pl.col(known.name).cast(known.ids.dtype))
+    return told, IdMap(pl.concat([known.ids, told[known.name]]))
 
 
 @dataclass(frozen=True)
@@ -287,7 +377,10 @@ def load(path: str | Path) -> FittedPipeline:
 
 _KINDS: dict[str, type] = models.KINDS | {
     kind.__name__: kind
-    for kind in (Pipeline, FittedPipeline, IdMap, Features, FeatureTables, LambdaMART, FittedLambdaMART)
+    for kind in (
+        *(Pipeline, FittedPipeline, IdMap, Features, FeatureTables, MatchFeatures, FittedMatchFeatures),
+        *(LambdaMART, FittedLambdaMART, Cut, FittedCut),
+    )
 }
 _NO_ROWS = pl.DataFrame(
     schema={"user": pl.Int32, "item": pl.Int32, "rank": pl.Int32, "score": pl.Float64, "source": pl.String}

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_
 
 from shortlist import store
 from shortlist.config import Config, overridden, parse, read_toml
+from shortlist.dataset.folds import Tree
 from shortlist.errors import ConfigError
 from shortlist.evaluation.metrics import metrics_of, of_numbers
 from shortlist.evaluation.predictions import METRICS as METRICS_OF_NUMBERS
@@ -113,12 +114,38 @@ class ByColumn(Config):
     """What the events to judge on hold there."""
 
 
+class KFold(Config):
+    """Judge on one of k parts whose users (or pairs, items, groups) stay together: on trees of topics, say."""
+
+    kind: Literal["k_fold"] = "k_fold"
+    k: int = Field(5, ge=2)
+    """Parts of about equal numbers of events."""
+    by: str | Tree = "user"
+    """What stays together: pair, user, item, a column, or { parent = "parent_id", depth = 2 }: subtrees of users."""
+    fold: PositiveInt = 1
+    """Which of the parts, from 1."""
+    keep_items: bool = False
+    """Whether items that only users to judge on met stay candidates: see `k_fold`."""
+
+    @model_validator(mode="after")
+    def _the_fold_is_one_of_them(self) -> Self:
+        if self.fold > self.k:
+            raise ValueError(f"fold={self.fold} is none of {self.k}: name one from 1 to {self.k}")
+        return self
+
+
+AnySplit = Annotated[ByTime | LastN | ByUser | ByItem | AtRandom | ByColumn | KFold, Field(discriminator="kind")]
+"""A way to keep something back to judge on."""
+
+
 class Settings(Config):
     """All that makes a run."""
 
     data: Data
     """The tables."""
-    split: Annotated[ByTime | LastN | ByUser | ByItem | AtRandom | ByColumn, Field(discriminator="kind")] | None = None
+    split: (
+        Annotated[ByTime | LastN | ByUser | ByItem | AtRandom | ByColumn | KFold, Field(discriminator="kind")] | None
+    ) = None
     """What is kept back to judge on; without it, everything is learnt from and nothing judged."""
     pipeline: Pipeline | None = None
     """What is fitted, to answer which: lists."""

@@ -1,8 +1,10 @@
 """Attributes: what is known of items and users, as far as it puts them into groups."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import ibis
+import numpy as np
 import polars as pl
 from scipy import sparse
 
@@ -61,6 +63,19 @@ def _column(told: pl.DataFrame, kind: Kind, size: int) -> sparse.csr_array:
 
 def _table(data: Dataset, kind: Kind) -> ibis.Table:
     return data.items if kind == "item" else data.users
+
+
+def table_of(data: Dataset, kind: Kind, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """What is known of the items (or users), a row for each number in order: the named columns, or all of their own.
+
+    Of one that the table lacks, as a split may take items out, all is null.
+    """
+    table = _table(data, kind)
+    chosen = own_columns(table, kind) if columns is None else list(columns)
+    frame = data.engine.frame(table.select(kind, *chosen))
+    size = len(data.item_ids if kind == "item" else data.user_ids)
+    every = pl.DataFrame({kind: np.arange(size, dtype=np.int32)})
+    return every.join(frame, on=kind, how="left", maintain_order="left").drop(kind)
 
 
 def own_columns(table: ibis.Table, kind: Kind) -> list[str]:

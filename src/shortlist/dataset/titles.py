@@ -9,6 +9,8 @@
 An item whose columns are all empty is called by its id.
 """
 
+from collections.abc import Sequence
+
 import ibis
 import polars as pl
 
@@ -17,7 +19,21 @@ from shortlist.dataset.dataset import Dataset
 BETWEEN = " · "
 """Stands between two columns of one title."""
 _CALLED = ("title", "name", "label", "headline")
-_KINDS = ("", "item", "product", "article", "movie", "film", "book", "track", "song", "game", "content", "challenge")
+_KINDS = (
+    "",
+    "item",
+    "product",
+    "article",
+    "movie",
+    "film",
+    "book",
+    "track",
+    "song",
+    "game",
+    "content",
+    "challenge",
+    "topic",
+)
 _MOST_LETTERS = 60
 _LONGEST = 80
 
@@ -26,10 +42,9 @@ def title_columns(data: Dataset) -> tuple[str, ...]:
     """The columns of the items table that make a title, in order; none where only the id is left."""
     kinds = data.items.schema()
     texts = [name for name in data.items.columns if name != "item_id" and kinds[name].is_string()]
-    for called in _CALLED:
-        for name in texts:
-            if _plain(name) in {kind + called for kind in _KINDS}:
-                return (name,)
+    named = called_titles(texts)
+    if named:
+        return named[:1]
     if not texts:
         return ()
     rows = data.engine.frame(data.items.count().as_table())[0, 0]
@@ -43,6 +58,15 @@ def title_columns(data: Dataset) -> tuple[str, ...]:
         if filled and 2 * filled >= rows and average <= _MOST_LETTERS:
             telling[name] = all_letters
     return tuple(sorted(telling, key=lambda name: -telling[name])[:2])
+
+
+def called_titles(names: Sequence[str]) -> tuple[str, ...]:
+    """Of the names of columns those that call a title a title, the likeliest first.
+
+    >>> called_titles(["about", "topicName", "Title"])
+    ('Title', 'topicName')
+    """
+    return tuple(name for called in _CALLED for name in names if _plain(name) in {kind + called for kind in _KINDS})
 
 
 def titles(data: Dataset, items: pl.Series) -> dict[int, str]:

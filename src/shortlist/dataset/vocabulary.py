@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from shortlist.dataset.attributes import own_columns
+from shortlist.dataset.attributes import own_columns, table_of
 from shortlist.dataset.dataset import Dataset
 from shortlist.errors import ColumnError, nearest
 
@@ -76,8 +76,7 @@ def attributes(data: Dataset, columns: Sequence[str] | None = None) -> pl.DataFr
     for name in columns or ():
         if name not in own:
             raise ColumnError(f"the items have no column {name!r}{nearest(name, own)}")
-    chosen = own if columns is None else list(columns)
-    return data.engine.frame(data.items.select("item", *chosen).order_by("item")).drop("item")
+    return table_of(data, "item", columns)
 
 
 def _said(told: pl.DataFrame, edges: pl.DataFrame, wide: Sequence[str]) -> Iterator[pl.DataFrame]:

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from shortlist.dataset.ngrams import characters, mixed
+
 ALIKE = 0.8
 """Jaccard similarity from which two texts are near duplicates."""
 WIDTH = 5
@@ -76,10 +78,10 @@ def _band_keys(texts: pl.Series) -> np.ndarray:
         sketch = _sketch(block).reshape(len(block), BANDS, rows).astype(np.uint64)
         key = np.zeros((len(block), BANDS), dtype=np.uint64)
         for row in range(rows):
-            key = _mixed(key * np.uint64(0x100000001B3) + sketch[:, :, row])
+            key = mixed(key * np.uint64(0x100000001B3) + sketch[:, :, row])
         # A text without shingles is like no other.
         bare = (block.str.len_chars() < WIDTH).to_numpy()
-        key[bare] = _mixed(np.arange(start, start + len(block), dtype=np.uint64))[bare, None]
+        key[bare] = mixed(np.arange(start, start + len(block), dtype=np.uint64))[bare, None]
         keys[start : start + len(block)] = key
     return keys
 
@@ -97,16 +99,13 @@ def _blocks(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
 
 def _sketch(texts: pl.Series) -> np.ndarray:
     """The smallest value of each bin (N, BINS)."""
-    lengths = texts.str.len_chars().to_numpy().astype(np.int64)
-    letters = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
-    owner = np.repeat(np.arange(len(texts)), lengths)
-    left = np.repeat(lengths.cumsum(), lengths) - np.arange(len(letters))
+    letters, owner, left = characters(texts)
     hashed = np.zeros(len(letters), dtype=np.uint64)
     for place in range(WIDTH):
         hashed *= np.uint64(0x9E3779B1)
         hashed[: max(0, len(letters) - place)] += letters[place:]
     whole = left >= WIDTH
-    hashed, owner = _mixed(hashed[whole]), owner[whole]
+    hashed, owner = mixed(hashed[whole]), owner[whole]
     bins = (hashed >> np.uint64(58)).astype(np.int64)
     smallest = np.full(len(texts) * BINS, _EMPTY, dtype=np.uint32)
     np.minimum.at(smallest, owner * BINS + bins, (hashed & np.uint64(0xFFFFFFFF)).astype(np.uint32))
@@ -117,11 +116,3 @@ def _sketch(texts: pl.Series) -> np.ndarray:
             break
         sketch = np.where(empty, np.roll(sketch, -1, axis=1), sketch)
     return sketch
-
-
-def _mixed(numbers: np.ndarray) -> np.ndarray:
-    """Numbers whose every bit depends on every bit of the given ones (the finaliser of SplitMix64)."""
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = numbers ^ (numbers >> np.uint64(31))
-    return mixed

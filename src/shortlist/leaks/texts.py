@@ -17,6 +17,7 @@ In a split in time it is a note: that new things resemble old ones is then a pro
 
 import polars as pl
 
+from shortlist.dataset.texts import is_worded
 from shortlist.leaks.dates import as_moments
 from shortlist.leaks.findings import Finding, Looked
 from shortlist.leaks.shingles import near_duplicates, plain
@@ -104,8 +105,4 @@ def _texts(sides: Sides, kind: str) -> pl.DataFrame | None:
 
 
 def _is_text(values: pl.Series) -> bool:
-    known = values.drop_nulls()
-    if known.is_empty() or known.n_unique() < 0.2 * len(known) or as_moments(values, None) is not None:
-        return False
-    worded = known.str.strip_chars().str.contains(r"\s") | known.str.contains(r"[^\x00-\x7F]")
-    return bool(worded.mean() >= 1 / 3)  # type: ignore[operator]
+    return is_worded(values) and as_moments(values, None) is None

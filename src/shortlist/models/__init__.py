@@ -5,6 +5,7 @@ from typing import Annotated, get_args, get_type_hints
 
 from pydantic import Field
 
+from shortlist.dataset.texts import Text
 from shortlist.dataset.vocabulary import Vocabulary
 from shortlist.models.als import ALS, FittedALS
 from shortlist.models.bpr import BPR, FittedBPR
@@ -18,6 +19,7 @@ from shortlist.models.next import FittedNext, Next
 from shortlist.models.popular import FittedPopular, Popular
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
+from shortlist.models.text_search import FittedTextSearch, TextSearch
 from shortlist.models.user_knn import FittedUserKNN, UserKNN
 from shortlist.training.plan import Training
 
@@ -33,7 +35,8 @@ AnyRetriever = Annotated[
     | ALS
     | BPR
     | MatrixFactorization
-    | Next,
+    | Next
+    | TextSearch,
     Field(discriminator="kind"),
 ]
 
@@ -43,7 +46,7 @@ KINDS: dict[str, type] = {
         *(Popular, Repurchase, CoVisit, SameAttribute, UserKNN, ItemKNN, EASE, GraphFilter, ALS, BPR),
         *(MatrixFactorization, FittedMatrixFactorization, Next, FittedNext, Vocabulary, Training),
         *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
-        *(FittedItemToItem, FittedALS, FittedBPR),
+        *(FittedItemToItem, FittedALS, FittedBPR, Text, TextSearch, FittedTextSearch),
     )
 }
 """Every recipe and fitted model of this room, for the store."""

@@ -80,11 +80,10 @@ def ones(seen_UI: sparse.csr_array) -> sparse.csr_array:
 def best_items(history_UI: sparse.csr_array, w_II: Weights, request: Request, recency: Steps) -> pl.DataFrame:
     """The answer to a request; users of `request.history` by what is told of them, all others by `history_UI`."""
     items = history_UI.shape[1]
-    users = np.where((request.users >= 0) & (request.users < history_UI.shape[0]), request.users, -1)
-    h_BI = _rows(history_UI, users)
+    h_BI = rows_of(history_UI, request.users)
     told_BI = request.told(items, lambda weights, newer: strength(weights, newer, recency))
     if told_BI is not None:
-        h_BI = _rows(history_UI, np.where(request.is_told(), -1, users)) + told_BI
+        h_BI = rows_of(history_UI, np.where(request.is_told(), -1, request.users)) + told_BI
         h_BI.sort_indices()
     found = lists(h_BI, w_II, request.k, barred_BI=request.barred(items), allowed=request.items)
     return answered(request.users, *found)
@@ -164,8 +163,9 @@ def chosen(
     return recipe
 
 
-def _rows(matrix_UI: sparse.csr_array, users: np.ndarray) -> sparse.csr_array:
-    """The rows of `users`; an empty one for -1."""
+def rows_of(matrix_UI: sparse.csr_array, users: np.ndarray) -> sparse.csr_array:
+    """The rows of `users`; an empty one for a number that is none of a row."""
+    users = np.where((users >= 0) & (users < matrix_UI.shape[0]), users, -1)
     counts = np.append(np.diff(matrix_UI.indptr), 0)[users]
     starts = np.concatenate([[0], np.cumsum(counts)])
     moved = np.append(matrix_UI.indptr[:-1], 0)[users] - starts[:-1]

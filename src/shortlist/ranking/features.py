@@ -14,6 +14,7 @@ What never happened is missing, not zero: trees tell the two apart. Times are in
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import polars as pl
 from pydantic import Field
@@ -23,6 +24,7 @@ from shortlist.dataset import relations
 from shortlist.dataset.attributes import grouping_columns
 from shortlist.dataset.dataset import Dataset
 from shortlist.errors import ColumnError, nearest
+from shortlist.models.retrieval import Retriever
 from shortlist.moments import DAY, Duration, microseconds
 
 KEYS = {"user": ("user",), "item": ("item",), "pair": ("user", "item")}
@@ -31,6 +33,7 @@ KEYS = {"user": ("user",), "item": ("item",), "pair": ("user", "item")}
 class Features(Config):
     """Recipe for what the ranker sees."""
 
+    kind: Literal["events"] = "events"
     attributes: tuple[str, ...] | None = None
     """Columns of the items table by which users' habits are told; none named, all that group items."""
     half_lives: tuple[Duration, ...] = Field(("7d", "30d", "60d", "365d"), min_length=1)
@@ -42,7 +45,7 @@ class Features(Config):
     habit_window: Duration = "28d"
     """Span before the moment in which events with an attribute's value are counted."""
 
-    def fit(self, data: Dataset) -> "FeatureTables":
+    def fit(self, data: Dataset, _: Mapping[str, Retriever] | None = None) -> "FeatureTables":
         """The tables as of `data.as_of`. Attributes that the items do not have raise `ColumnError`."""
         attributes = grouping_columns(data, "item") if self.attributes is None else self.attributes
         for name in attributes:
@@ -85,7 +88,11 @@ class FeatureTables:
         later = later.with_columns(columns).select(self.values.columns).cast(self.values.schema)
         return replace(self, values=pl.concat([self.values, later]))
 
-    def of(self, candidates: pl.DataFrame) -> pl.DataFrame:
+    def with_users(self, _: pl.DataFrame) -> "FeatureTables":
+        """The same: nothing is known of users but what they did."""
+        return self
+
+    def of(self, candidates: pl.DataFrame, _: Mapping[str, Retriever] | None = None) -> pl.DataFrame:
         """The candidates with every feature, in their order; lists (candidates of one user) must be whole.
 
         Columns: those of `candidates`, then the features, named for their group.

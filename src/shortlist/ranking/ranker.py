@@ -97,11 +97,17 @@ class FittedLambdaMART:
     trees: str
 
     def score(self, rows: pl.DataFrame, *, trees: int | None = None) -> np.ndarray:
-        """A score for each row (float64, higher is better) by the first `trees`, or all; they compare within a list."""
+        """A score for each row (float64, higher is better) by the first `trees`, or all; they compare within a list.
+
+        With the objective binary they are log-odds, and compare between lists too.
+        """
         if rows.height == 0:
             return np.zeros(0)
         scores: np.ndarray = self._booster.predict(
-            _matrix(rows, self.features), num_iteration=trees or -1, num_threads=self.recipe.threads or 0
+            _matrix(rows, self.features),
+            num_iteration=trees or -1,
+            raw_score=True,
+            num_threads=self.recipe.threads or 0,
         )
         return scores
 

@@ -22,6 +22,15 @@ class Shop:
     users: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class Curriculum:
+    """A made-up curriculum: its pairs as `events`, contents as `items` and topics as `users`, each a frame."""
+
+    events: pl.DataFrame
+    items: pl.DataFrame
+    users: pl.DataFrame
+
+
 def checkerboard(users: int, items: int, *, holes: int = 0) -> pl.DataFrame:
     """Events where users of an even number meet all items of an even number, and odd ones the odd, one item a day.
 
@@ -108,6 +117,83 @@ def shop(users: int = 60, items: int = 40, days: int = 84, seed: int = 0, *, rep
             }
         ),
     )
+
+
+def curriculum(
+    topics: int = 120, contents: int = 240, pairs: int = 300, *, languages: int = 2, seed: int = 0
+) -> Curriculum:
+    """Trees of topics and the contents that belong there, in made-up languages; a topic says little without its parent.
+
+    Topics have `user_id`, `parent_id`, `title` (two words), `language`; of every eight, the ones under a topic stand
+    together. A content (`item_id`, `title`, `language`, `kind`) has some words of its topic and of the topic's parent,
+    and some that say nothing; where there are more `pairs` than contents it belongs to a neighbour of its topic too.
+    Events are `user_id`, `item_id`.
+    """
+    random = np.random.default_rng(seed)
+    roots = max(languages, topics // 500)
+    parent = np.where(np.arange(topics) < roots, -1, (np.arange(topics) - roots) // 8)
+    language = np.arange(topics) % languages
+    for topic in range(roots, topics):  # a parent always comes before its children
+        language[topic] = language[parent[topic]]
+    words = max(40, topics // 4)
+    said = _zipf(random, words, (topics, 2))
+    topic_titles = [[_word(of, word) for word in two] for of, two in zip(language.tolist(), said.tolist(), strict=True)]
+    home = random.integers(roots, topics, contents)
+    from_topic, from_parent = random.random((contents, 2)) < 0.8, random.random((contents, 2)) < 0.4
+    idle = _zipf(random, words, (contents, 2))
+    content_titles = []
+    for content, topic in enumerate(home.tolist()):
+        own, above = topic_titles[topic], topic_titles[parent[topic]]
+        chosen = [
+            word for word, told in zip(own + above, [*from_topic[content], *from_parent[content]], strict=True) if told
+        ]
+        content_titles.append(" ".join(chosen + [_word(int(language[topic]), int(word)) for word in idle[content]]))
+    more = random.integers(0, contents, max(0, pairs - contents))
+    neighbour = roots + parent[home[more]] * 8 + random.integers(0, 8, len(more))
+    neighbour = np.where(parent[home[more]] < 0, home[more], np.clip(neighbour, roots, topics - 1))
+    belongs = pl.DataFrame(
+        {"user": np.concatenate([home, neighbour]), "item": np.concatenate([np.arange(contents), more])}
+    ).unique(maintain_order=True)
+    names = np.array([f"t{topic:06d}" for topic in range(topics)])
+    return Curriculum(
+        events=belongs.select(
+            pl.Series("user_id", names[belongs["user"].to_numpy()]), pl.format("c{}", "item").alias("item_id")
+        ),
+        items=pl.DataFrame(
+            {
+                "item_id": [f"c{content}" for content in range(contents)],
+                "title": content_titles,
+                "language": [f"language {n}" for n in language[home]],
+                "kind": np.array(["film", "book", "exercise"])[random.integers(0, 3, contents)],
+            }
+        ),
+        users=pl.DataFrame(
+            {
+                "user_id": names,
+                "parent_id": [None if above < 0 else str(names[above]) for above in parent.tolist()],
+                "title": [" ".join(two) for two in topic_titles],
+                "language": [f"language {n}" for n in language],
+            }
+        ),
+    )
+
+
+def _zipf(random: np.random.Generator, words: int, shape: tuple[int, int]) -> np.ndarray:
+    """Words drawn so that the n-th comes about 1 / √n as often as the first."""
+    share = 1 / np.sqrt(np.arange(1, words + 1))
+    drawn: np.ndarray = random.choice(words, size=shape, p=share / share.sum())
+    return drawn
+
+
+def _word(language: int, number: int) -> str:
+    """A word that only one language has: syllables for the digits of its number."""
+    consonants, vowels = "bdfghjklmnprstvz", "aeiou"
+    start = consonants[language % 16] + vowels[language // 16 % 5]
+    rest = ""
+    while number or not rest:
+        rest += consonants[number % 16] + vowels[number // 16 % 5]
+        number //= 80
+    return start + rest
 
 
 def _missing(user: int, items: int, holes: int) -> list[int]:
