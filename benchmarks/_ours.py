@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ def run(script: Path, *arguments: str | Path) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def once(claim: str, name: str, script: Path, *arguments: str | Path) -> Any:
-    """What `run` gives, and the `commit` that gave it; measured once for a cache folder (SHORTLIST_CACHE)."""
+def once(claim: str, name: str, script: Path, *arguments: str | Path, by: Callable[..., Any] = run) -> Any:
+    """What `by` gives, and the `commit` that gave it; measured once for a cache folder (SHORTLIST_CACHE)."""
     known = Path(os.environ.get("SHORTLIST_CACHE", tempfile.gettempdir())) / claim / f"{name}.json"
     if not known.exists():
-        found = {"commit": _result.commit(), "told": run(script, *arguments)}
+        found = {"commit": _result.commit(), "told": by(script, *arguments)}
         known.parent.mkdir(parents=True, exist_ok=True)
         known.write_text(json.dumps(found), encoding="utf-8")
     print(name, known.read_text(encoding="utf-8"), file=sys.stderr, flush=True)

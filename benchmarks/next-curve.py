@@ -48,7 +48,7 @@ def main() -> None:
         for epochs in EPOCHS:
             ours(name, str(epochs))
     theirs = _peers.run(
-        HERE / "next_speed/by_rectools.py", folder, "softmax", "1", "200", str(THEIRS), "judged",
+        HERE / "next_speed/by_rectools.py", folder, "softmax", "1", "200", str(THEIRS), "64", "judged",
         peers="peers-rectools-torch",
     )  # fmt: skip
     for epoch, (seconds, value) in enumerate(theirs["path"], 1):

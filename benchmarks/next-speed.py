@@ -49,7 +49,7 @@ def main(repeats: int) -> None:
             runs = {
                 "Next sasrec, softmax": _ours.run(HERE / "by_ours.py", folder, "softmax", "all", length, many),
                 "RecTools SASRec, softmax": _peers.run(
-                    HERE / "by_rectools.py", folder, "softmax", "1", length, few, peers=PEERS
+                    HERE / "by_rectools.py", folder, "softmax", "1", length, few, "64", peers=PEERS
                 ),
                 "Next sasrec, bce": _ours.run(HERE / "by_ours.py", folder, "bce", "256", length, many),
                 "SASRec.pytorch, bce": _peers.run(

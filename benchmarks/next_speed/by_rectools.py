@@ -1,11 +1,12 @@
-"""RecTools' SASRec in its own Python: `by_rectools.py FOLDER LOSS NEGATIVES LENGTH EPOCHS [LISTS]`.
+"""RecTools' SASRec in its own Python: `by_rectools.py FOLDER LOSS NEGATIVES LENGTH EPOCHS FACTORS [LISTS]`.
 
-64 factors, 2 blocks, 2 heads, dropout 0.2, Adam at 0.001, batches of 128, as its documentation has them. The clock runs
+2 blocks, 2 heads, dropout 0.2, Adam at 0.001, batches of 128, as its documentation has them. The clock runs
 from the beginning of an epoch to its end; the first one, in which all is warmed up, is left out where others follow.
 With LISTS the seconds of training so far and NDCG@10 of the judged users are told after each epoch.
 """
 
 import json
+import os
 import sys
 import time
 from importlib.metadata import version
@@ -46,7 +47,7 @@ def dataset(cut: sets.Cut) -> Dataset:
     return Dataset.construct(frame[[Columns.User, Columns.Item, Columns.Weight, Columns.Datetime]])
 
 
-def fit(cut, loss, negatives, length, epochs, *, judge):
+def fit(cut, loss, negatives, length, epochs, factors, *, judge):
     """Trains; `Clock` tells how long it took."""
     made = dataset(cut)
 
@@ -68,7 +69,7 @@ def fit(cut, loss, negatives, length, epochs, *, judge):
         n_negatives=negatives,
         get_trainer_func=trainer,
         dataloader_num_workers=0,
-        n_factors=64,
+        n_factors=factors,
         n_blocks=2,
         n_heads=2,
         lr=1e-3,
@@ -85,8 +86,9 @@ def quality(model, made, cut) -> float:
     model.is_fitted = True  # it says so only when all epochs are over
     training = model.lightning_model.training
     model.lightning_model.eval()
-    with torch.no_grad():
-        found = model.recommend(users=cut.users, dataset=made, k=sets.K, filter_viewed=True)
+    asked = {"users": cut.users, "dataset": made, "k": sets.K, "filter_viewed": True}
+    with torch.no_grad():  # it has no answer for a user of whom it kept no event: a list without a hit
+        found = model.recommend(**asked, on_unsupported_targets="ignore")
     model.lightning_model.train(training)
     lists = np.full((len(cut.users), sets.K), -1)
     places = np.searchsorted(cut.users, found[Columns.User].to_numpy())
@@ -100,17 +102,17 @@ def targets(cut: sets.Cut, length: int) -> int:
     return int(np.minimum(np.maximum(counts - 1, 0), length).sum())
 
 
-def main(folder: str, loss: str, negatives: int, length: int, epochs: int, *, judge: bool) -> None:
+def main(folder: str, loss: str, negatives: int, length: int, epochs: int, factors: int, *, judge: bool) -> None:
     """Print the targets learnt in a second, and the path of quality where it is asked for."""
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     cut = sets.read(folder)
-    fit(cut, loss, negatives, length, epochs, judge=judge)
+    fit(cut, loss, negatives, length, epochs, factors, judge=judge)
     seconds = float(np.median(Clock.epochs[1:] or Clock.epochs))
     told = {"seconds": seconds, "targets": targets(cut, length), "path": Clock.told}
     print(json.dumps(told | {"version": f"RecTools {version('rectools')}"}))
 
 
 if __name__ == "__main__":
-    _, given, name, drawn, most, count, *asked = sys.argv
-    main(given, name, int(drawn), int(most), int(count), judge=bool(asked))
+    _, given, name, drawn, most, count, width, *asked = sys.argv
+    main(given, name, int(drawn), int(most), int(count), int(width), judge=bool(asked))
