@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from shortlist.models.repurchase import Repurchase
     from shortlist.models.same_attribute import SameAttribute
     from shortlist.models.svdpp import SVDpp
+    from shortlist.models.text_match import TextMatch
     from shortlist.models.text_search import TextSearch
     from shortlist.models.user_knn import UserKNN
     from shortlist.pipeline import FittedPipeline, Folds, Pipeline
@@ -101,6 +102,7 @@ __all__ = [
     "StoreError",
     "Targets",
     "Text",
+    "TextMatch",
     "TextSearch",
     "Training",
     "Tree",
@@ -161,6 +163,7 @@ _HOMES = {
     "Split": "dataset.split",
     "Tree": "dataset.folds",
     "Text": "dataset.texts",
+    "TextMatch": "models.text_match",
     "TextSearch": "models.text_search",
     "MatchFeatures": "ranking.match_features",
     "Cut": "ranking.cutting",

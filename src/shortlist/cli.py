@@ -218,8 +218,8 @@ def recommend(
 
     A file is written some users at a time, so that memory stays bounded whatever their number. With --events the users
     of the file are answered, known or not, by what they did since; without a ranker, and by retrievers that can. With
-    --new-items these are answered too, by retrievers that know items by their attributes (kind = "next" or
-    "text_search"); with --new-users these are asked for, and answered by what is known of them ("text_search").
+    --new-items these are answered too, by retrievers that know items by their attributes ("next",
+    "text_search", "text_match"); with --new-users these are asked for, and answered by their texts (the latter two).
 
     \b
     Examples:

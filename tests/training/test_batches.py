@@ -98,3 +98,31 @@ def test_rows_with_lengths_go_on_with_the_batches_that_would_have_come() -> None
     assert first != second
     later.load_state_dict({"epoch": 1, "done": 4})
     assert taken(later) == second[4:]
+
+
+@given(groups=st.lists(st.integers(0, 3), min_size=1, max_size=40), size=st.integers(1, 12))
+def test_rows_of_one_group_stand_together_each_once(groups: list[int], size: int) -> None:
+    batches = Batches(len(groups), size, 5, of_tensors((torch.arange(len(groups)),)), groups=np.array(groups))
+    for _ in range(2):
+        found = taken(batches)
+        assert sorted(row for batch in found for row in batch) == list(range(len(groups)))
+        assert len(found) == len(batches)
+        # A border between two groups lies in one batch at most: so many have more than one group.
+        mixed = sum(len({groups[row] for row in batch}) - 1 for batch in found)
+        assert mixed <= len(set(groups)) - 1
+
+
+@pytest.mark.parametrize("done", range(6))
+def test_rows_with_groups_go_on_with_the_batches_that_would_have_come(done: int) -> None:
+    def made() -> Batches:
+        groups = np.arange(50) % 3
+        return Batches(50, 10, 3, of_tensors((torch.arange(50),)), groups=groups)
+
+    whole = made()
+    wanted = [*taken(whole), *taken(whole)]
+    first, later = made(), made()
+    for _ in zip(range(done), first, strict=False):
+        pass
+    later.load_state_dict(first.state_dict())
+    rest = [*taken(later), *taken(later)]
+    assert rest[: len(wanted) - done] == wanted[done:]

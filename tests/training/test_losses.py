@@ -34,6 +34,19 @@ def test_sampled_softmax_of_all_others_is_softmax() -> None:
     assert losses.sampled_softmax(MET, OTHERS, WEIGHTS).item() == pytest.approx((rows[0] + 3 * rows[1]) / 4)
 
 
+def test_infonce_leaves_out_what_belongs_to_a_row_too() -> None:
+    """By hand, a row at a time: the first candidates belong to the rows, known ones are no misses."""
+    random = torch.Generator().manual_seed(1)
+    x_BD, y_CD = torch.randn(3, 4, generator=random), torch.randn(5, 4, generator=random)
+    known_BC = torch.tensor([[1, 0, 0, 1, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]).bool()
+    rows = []
+    for row in range(3):
+        scores = [float(x_BD[row] @ y_CD[c]) / 0.5 for c in range(5)]
+        among = [c for c in range(5) if c == row or not known_BC[row, c]]
+        rows.append(-math.log(math.exp(scores[row]) / sum(math.exp(scores[c]) for c in among)))
+    assert losses.infonce(x_BD, y_CD, known_BC, 0.5).item() == pytest.approx(sum(rows) / 3, rel=1e-5)
+
+
 def sigmoid(score: float) -> float:
     return 1 / (1 + math.exp(-score))
 

@@ -19,6 +19,7 @@ from shortlist.models.next import FittedNext, Next
 from shortlist.models.popular import FittedPopular, Popular
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
+from shortlist.models.text_match import FittedTextMatch, TextMatch
 from shortlist.models.text_search import FittedTextSearch, TextSearch
 from shortlist.models.user_knn import FittedUserKNN, UserKNN
 from shortlist.training.plan import Training
@@ -36,7 +37,8 @@ AnyRetriever = Annotated[
     | BPR
     | MatrixFactorization
     | Next
-    | TextSearch,
+    | TextSearch
+    | TextMatch,
     Field(discriminator="kind"),
 ]
 
@@ -47,6 +49,7 @@ KINDS: dict[str, type] = {
         *(MatrixFactorization, FittedMatrixFactorization, Next, FittedNext, Vocabulary, Training),
         *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
         *(FittedItemToItem, FittedALS, FittedBPR, Text, TextSearch, FittedTextSearch),
+        *(TextMatch, FittedTextMatch),
     )
 }
 """Every recipe and fitted model of this room, for the store."""
@@ -56,7 +59,7 @@ def able(attribute: str) -> list[str]:
     """The names of the recipes whose fitted model has an attribute, such as `folds_in` or `similar_items`.
 
     >>> able("similar_users")
-    ['ALS', 'BPR', 'MatrixFactorization', 'Next']
+    ['ALS', 'BPR', 'MatrixFactorization', 'Next', 'TextMatch', 'TextSearch']
     """
     recipes = get_args(get_args(AnyRetriever)[0])
     return sorted(recipe.__name__ for recipe in recipes if hasattr(get_type_hints(recipe.fit)["return"], attribute))

@@ -22,11 +22,20 @@ class Batches:
     """`rows` numbers in batches of `size`, drawn anew each epoch, each made by `make`; the last one may be smaller.
 
     Where rows have `lengths` (1 or more), `size` counts these, at least one row: about so much in all is in a batch,
-    and its rows are of about one length, so that little is lost where they are made equally long.
+    and its rows are of about one length, so that little is lost where they are made equally long. Where they have
+    `groups` (whole numbers) instead, rows of one group stand together: few batches have more than one.
     """
 
-    def __init__(self, rows: int, size: int, seed: int, make: Maker, lengths: np.ndarray | None = None) -> None:
-        self.rows, self.seed, self.make, self.lengths = rows, seed, make, lengths
+    def __init__(
+        self,
+        rows: int,
+        size: int,
+        seed: int,
+        make: Maker,
+        lengths: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+    ) -> None:
+        self.rows, self.seed, self.make, self.lengths, self.groups = rows, seed, make, lengths, groups
         self.size = size if lengths is None else max(size, int(lengths.max()))
         self._epoch, self._done = 0, 0
 
@@ -60,6 +69,12 @@ class Batches:
     def _order(self, random: torch.Generator) -> tuple[torch.Tensor, np.ndarray]:
         """The rows in the order of an epoch, and where in it the batches end, 0 before them."""
         count = len(self)
+        if self.groups is not None:
+            drawn = torch.randperm(self.rows, generator=random)
+            sorted_ = drawn[torch.from_numpy(np.argsort(self.groups[drawn.numpy()], kind="stable"))]
+            runs = torch.split(sorted_, self.size)
+            of_batches = [runs[place] for place in torch.randperm(count, generator=random).tolist()]
+            return torch.cat(of_batches), np.cumsum([0, *map(len, of_batches)])
         if self.lengths is None:
             return torch.randperm(self.rows, generator=random), np.minimum(np.arange(count + 1) * self.size, self.rows)
         stretched = self.lengths * (1 + UNEVEN * torch.rand(self.rows, generator=random, dtype=torch.float64).numpy())

@@ -1,11 +1,11 @@
 """Losses: pure functions of tensors, each a mean over what is learnt from.
 
-Three families. Of predictions: `squared`. Of a target beside others that were drawn, from the scores `met_B` and
+Four families. Of predictions: `squared`. Of a target beside others that were drawn, from the scores `met_B` and
 `others_BN` (-inf: no other there) of B pairs, each with its weight: `bpr`, `bce`, `gbce`, `sampled_softmax`. Of targets
 among all items, from vectors: `over_catalogue`, which never holds the scores of all rows at once (`softmax` is a form
-of it by hand), with `binary` and `focal` for its rule.
+of it by hand), with `binary` and `focal` for its rule. Of what belongs together among a batch: `infonce`.
 
-Shapes: B rows or pairs, N others, I items, D numbers of a vector, K targets of a row at most.
+Shapes: B rows or pairs, N others, I items, D numbers of a vector, K targets of a row at most, C candidates of a batch.
 """
 
 from collections.abc import Callable
@@ -75,6 +75,19 @@ def sampled_softmax(
         others_BN = others_BN - expected_N.log()
     lost_B = -functional.log_softmax(torch.cat([met_B[:, None], others_BN], dim=1), dim=1)[:, 0]
     return _weighed(lost_B, weight_B)
+
+
+def infonce(x_BD: torch.Tensor, y_CD: torch.Tensor, known_BC: torch.Tensor, temperature: float) -> torch.Tensor:
+    """-log of the share of e^(x · y / temperature) that the b-th of C candidates has for row b, the mean over rows.
+
+    The first B candidates are those that belong to the rows, the others are drawn. What `known_BC` says to belong to a
+    row too is left out: it is no miss.
+    Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018.
+    """
+    score_BC = x_BD @ y_CD.T / temperature
+    own_B = torch.arange(len(x_BD), device=x_BD.device)
+    score_BC = score_BC.masked_fill(known_BC.index_put((own_B, own_B), torch.tensor(False)), -torch.inf)
+    return functional.cross_entropy(score_BC, own_B)
 
 
 def softmax(x_BD: torch.Tensor, y_ID: torch.Tensor, target_BK: torch.Tensor, *, half: bool = False) -> torch.Tensor:
