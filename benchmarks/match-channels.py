@@ -29,12 +29,13 @@ from match_channels import channels
 K, FOLDS, DEPTH = 50, 5, 2
 CHANNEL = ("language", "channel")
 SEARCH = sl.TextSearch()
-SOURCES = (
+SEARCHES = (
     SEARCH,
     sl.TextSearch(within=CHANNEL),
     sl.TextSearch(within=CHANNEL, weighting="bm25"),
     sl.TextSearch(users=sl.Text(columns=("title",), ancestors=0), items=sl.Text(columns=("title",))),
 )
+SOURCES = (*SEARCHES, sl.TextMatch())
 RECIPE = sl.Pipeline(
     retrievers=SOURCES,
     ranker=sl.LambdaMART(objective="binary", leaves=15, min_rows=40, rounds=200),
@@ -48,8 +49,10 @@ RECIPE = sl.Pipeline(
 STEPS: dict[str, tuple[Any, ...]] = {
     "TF-IDF in the language": (SEARCH,),
     "BM25 in the language": (sl.TextSearch(weighting="bm25"),),
+    "TextMatch in the language": (SOURCES[4],),
     "TF-IDF in language and channel": (SOURCES[1],),
-    "four searches fused": SOURCES,
+    "four searches fused": SEARCHES,
+    "four searches and TextMatch fused": SOURCES,
 }
 RANKED, CUT = "+ LambdaMART on features of pairs", "+ cut"
 
@@ -73,12 +76,18 @@ def main() -> None:
                 }
             rows.append(_result.row("le_channels", name, version, metric, float(each.mean()), **more))
             last[metric] = each
-    for depth in (0, 1, 3):
-        other = judged(data, depth, {})
-        for metric, each in {"recall@50": other["steps"][RANKED]["recall@50"], "f2": other["steps"][CUT]["f2"]}.items():
+    others = {("the whole", depth): judged(data, depth, {}) for depth in (1, 3)}
+    others["the whole without TextMatch", DEPTH] = judged(data, DEPTH, {}, SEARCHES)
+    for (name, depth), other in others.items():
+        for metric, step in {"recall@50": RANKED, "f2": CUT}.items():
+            each = other["steps"][step][metric]
             more = interval(each) | {"split": f"{FOLDS} folds, depth {depth}", "topics": len(each)}
-            rows.append(_result.row("le_channels", CUT, version, metric, float(each.mean()), **more))
-    rows.append(_result.row("le_channels", CUT, version, "seconds", whole["seconds"], rules=whole["rules"]))
+            if depth == DEPTH:  # what TextMatch adds, by topic
+                gain = whole["steps"][step][metric] - each
+                more |= {"gain_of_TextMatch": float(gain.mean())}
+                more |= {f"gain_{end}": value for end, value in interval(gain).items()}
+            rows.append(_result.row("le_channels", name, version, metric, float(each.mean()), **more))
+    rows.append(_result.row("le_channels", "the whole", version, "seconds", whole["seconds"], rules=whole["rules"]))
     figures = {
         "recall@50_union": float(whole["steps"][RANKED]["recall@50"].mean()),
         "f2": float(whole["steps"][CUT]["f2"].mean()),
@@ -87,7 +96,9 @@ def main() -> None:
     _result.write("match-channels", figures, rows)
 
 
-def judged(data: sl.Dataset, depth: int, steps: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+def judged(
+    data: sl.Dataset, depth: int, steps: dict[str, tuple[Any, ...]], sources: tuple[Any, ...] = SOURCES
+) -> dict[str, Any]:
     """The figures of every topic for the steps, the ranker and the cut; and the seconds of the whole alone."""
     lists: dict[str, list[pl.DataFrame]] = {}
     truths, seconds, rules = [], 0.0, []
@@ -95,11 +106,11 @@ def judged(data: sl.Dataset, depth: int, steps: dict[str, tuple[Any, ...]]) -> d
         truth = fold.test.pairs()
         truths.append(truth)
         users = truth["user_id"].unique(maintain_order=True)
-        for name, sources in steps.items():
-            alone = sl.Pipeline(retrievers=sources, candidates=RECIPE.candidates, filter_seen=False).fit(fold.train)
+        for name, those in steps.items():
+            alone = sl.Pipeline(retrievers=those, candidates=RECIPE.candidates, filter_seen=False).fit(fold.train)
             lists.setdefault(name, []).append(alone.recommend(users, K))
         started = time.perf_counter()
-        recipe = RECIPE.model_copy(update={"folds": sl.Folds(by=sl.Tree(depth=depth))})
+        recipe = RECIPE.model_copy(update={"folds": sl.Folds(by=sl.Tree(depth=depth)), "retrievers": sources})
         fitted = recipe.fit(fold.train)
         lists.setdefault(CUT, []).append(fitted.recommend(users, K))
         seconds += time.perf_counter() - started
