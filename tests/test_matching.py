@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 import shortlist as sl
+from shortlist.config import parse
 from shortlist.errors import ConfigError
 from shortlist.pipeline import FittedPipeline
 from shortlist.tables import samples
@@ -95,6 +96,22 @@ def test_a_cut_learns_from_past_horizons_too_and_needs_two() -> None:
     assert lists.group_by("user_id").len()["len"].n_unique() > 1
     with pytest.raises(ConfigError, match="it takes 2 slices"):
         recipe.model_copy(update={"slices": 1}).fit(data)
+
+
+def test_strangers_who_are_answered_by_others_have_no_relatives(split: sl.Split) -> None:
+    recipe = RECIPE.model_copy(update={"retrievers": (*RECIPE.retrievers, sl.Popular()), "cut": None})
+    found = recipe.fit(split.train).recommend(["nobody"], 5)
+    assert found.height == 5
+    assert set(found["source"]) == {"popular"}
+
+
+def test_features_without_a_kind_are_those_of_events() -> None:
+    told = parse(sl.Pipeline, {"retrievers": [{"kind": "popular"}], "features": {"attributes": ["type"]}})
+    assert told.features == sl.Features(attributes=("type",))
+    told = parse(sl.Pipeline, {"retrievers": [{"kind": "popular"}], "features": {"kind": "match", "near": 3}})
+    assert told.features == sl.MatchFeatures(near=3)
+    with pytest.raises(ConfigError, match=r"pipeline\.features|features"):
+        parse(sl.Pipeline, {"retrievers": [{"kind": "popular"}], "features": {"kind": "mach"}})
 
 
 def test_a_cut_without_a_ranker_is_an_error() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 
 from shortlist import models, store
 from shortlist.audience import audience, check_folding, rows_of
@@ -47,6 +47,18 @@ class Folds(Config):
     """What stays together: as `k_fold` has it; Tree() are whole trees of users."""
 
 
+def _kind_of_features(given: Any) -> str:
+    """Which features are meant: those of events where no kind is named."""
+    kind = given.get("kind", "events") if isinstance(given, Mapping) else getattr(given, "kind", "events")
+    return str(kind)
+
+
+AnyFeatures = Annotated[
+    Annotated[Features, Tag("events")] | Annotated[MatchFeatures, Tag("match")], Discriminator(_kind_of_features)
+]
+"""What the ranker may see."""
+
+
 class Pipeline(Config):
     """Recipe: retrievers, and a ranker that learns from past slices how their candidates turned out."""
 
@@ -54,7 +66,7 @@ class Pipeline(Config):
     """Where candidates come from; among equals the first named counts."""
     ranker: LambdaMART | None = None
     """Learns the order of the candidates; without one, reciprocal-rank fusion orders them."""
-    features: Annotated[Features | MatchFeatures, Field(discriminator="kind")] = Features()
+    features: AnyFeatures = Features()
     """What the ranker sees of a candidate: events in time, or pairs of texts."""
     candidates: int = Field(500, ge=1, le=10_000)
     """Candidates kept for each user: no list is longer, but that of one retriever without a ranker."""

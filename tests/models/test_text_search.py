@@ -134,6 +134,13 @@ def test_new_items_are_found_by_their_words(data: Dataset, tmp_path: object) -> 
     assert load(f"{tmp_path}/run").recommend(["mitosis"], 5).equals(longer.recommend(["mitosis"], 5))
 
 
+def test_who_is_not_known_is_like_nobody(data: Dataset) -> None:
+    fitted = TextSearch().fit(data)
+    beyond = np.array([-1, 1, len(TOPICS), len(TOPICS) + 9], dtype=np.int32)
+    assert set(fitted.similar_users(beyond, 3)["user"]) <= {1}
+    assert set(fitted.similar_items(beyond, 3)["item"]) == {1}
+
+
 def test_sketched_vectors_keep_the_products_of_weights_about(data: Dataset) -> None:
     fitted = TextSearch().fit(data)
     assert isinstance(fitted, FittedTextSearch)

@@ -163,21 +163,11 @@ class FittedTextSearch:
 
     def similar_items(self, items: np.ndarray, k: int) -> pl.DataFrame:
         """The `k` items that share most with each, by the items' weights: `item`, `similar`, `score`, `rank`."""
-        items = np.asarray(items, dtype=np.int32)
-        asked = rows_of(_transposed(self.weights), items)
-        ones = (np.ones(len(items), np.float32), items.clip(0), np.arange(len(items) + 1))
-        itself = sparse.csr_array(ones, shape=(len(items), self.weights.shape[1]))
-        found = answered(items, *lists(asked, self.weights, k, barred_BI=itself))
-        return found.rename({"user": "item", "item": "similar"})
+        return _alike(items, _transposed(self.weights), self.weights, k).rename({"user": "item", "item": "similar"})
 
     def similar_users(self, users: np.ndarray, k: int) -> pl.DataFrame:
         """The `k` users that ask most alike: `user`, `similar` (int32), `score`, `rank`."""
-        users = np.asarray(users, dtype=np.int32)
-        ones = (np.ones(len(users), np.float32), users.clip(0), np.arange(len(users) + 1))
-        itself = sparse.csr_array(ones, shape=(len(users), self.queries.shape[0]))
-        asked = rows_of(self.queries, users)
-        found = answered(users, *lists(asked, self._by_term, k, barred_BI=itself))
-        return found.rename({"item": "similar"})
+        return _alike(users, self.queries, self._by_term, k).rename({"item": "similar"})
 
     def with_users(self, told: pl.DataFrame) -> "FittedTextSearch":
         """The same where further users follow the known ones, a row of `user_id` and columns each."""
@@ -225,6 +215,14 @@ class FittedTextSearch:
         starts = np.concatenate([[0], np.cumsum(np.bincount(text, minlength=rows))])
         entries = (values.astype(np.float32), term.astype(np.int32), starts)
         return sparse.csr_array(entries, shape=(rows, len(self.terms)))
+
+
+def _alike(of: np.ndarray, rows_RT: sparse.csr_array, by_term_TR: sparse.csr_array, k: int) -> pl.DataFrame:
+    """The `k` rows of the largest product with each of the rows `of`, which is not its own; unknown rows have none."""
+    known = (of >= 0) & (of < rows_RT.shape[0])
+    ones = (np.ones(known.sum(), np.float32), of[known].astype(np.int32), np.append(0, np.cumsum(known)))
+    itself = sparse.csr_array(ones, shape=(len(of), rows_RT.shape[0]))
+    return answered(of, *lists(rows_of(rows_RT, of), by_term_TR, k, barred_BI=itself))
 
 
 def _unit(matrix: sparse.csr_array) -> sparse.csr_array:
