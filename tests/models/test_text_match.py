@@ -81,7 +81,7 @@ def test_before_training_a_score_is_about_that_of_tf_idf(split: Split) -> None:
     start = RECIPE.model_copy(update={"factors": 2_000, "buckets": 2**16}).fit(split.train.before(0))
     recipe = start.recipe
     items = split.train.engine.frame(split.train.items.order_by("item"))
-    bags = recipe.bags("items", items, start.above_items)
+    bags = recipe.bags(recipe.items, items, start.above_items)
     met = np.bincount(bags.indices, minlength=recipe.buckets)
     weighed = bags.multiply(1 + np.log((1 + len(items)) / (1 + met))[None, :]).tocsr()
     unit = weighed / np.sqrt(weighed.multiply(weighed).sum(axis=1))[:, None]

@@ -23,12 +23,10 @@ import polars as pl
 from pydantic import Field, PositiveFloat, PositiveInt
 from scipy import sparse
 
-from shortlist.config import Config
-from shortlist.dataset.attributes import table_of
 from shortlist.dataset.dataset import Dataset
-from shortlist.dataset.ngrams import counted, salts
-from shortlist.dataset.texts import Text, shared_columns
+from shortlist.dataset.texts import Text
 from shortlist.dataset.views import interactions
+from shortlist.models.between_texts import BetweenTexts
 from shortlist.models.factors import most_alike, nearest_items, vectors_of
 from shortlist.models.networks import NOTHING, trained
 from shortlist.models.retrieval import Request
@@ -39,20 +37,10 @@ _AT_ONCE = 8_192
 """Texts that are made vectors of at one time."""
 
 
-class TextMatch(Config):
+class TextMatch(BetweenTexts):
     """Recipe for an encoder of texts that learns from the pairs."""
 
     kind: Literal["text_match"] = "text_match"
-    users: Text = Text()
-    """What speaks of a user (a topic, a question)."""
-    items: Text = Text()
-    """What speaks of an item."""
-    within: tuple[str, ...] | None = None
-    """Columns of both in which they must agree; none named, the language where both tell it; () for no column."""
-    shortest: PositiveInt = 2
-    """Characters of the shortest term."""
-    longest: PositiveInt = 4
-    """Characters of the longest term."""
     factors: PositiveInt = 64
     """Length of a vector."""
     buckets: int = Field(2**16, ge=1)
@@ -80,27 +68,14 @@ class TextMatch(Config):
         from shortlist.nn.texts import Bags
         from shortlist.training.batches import Batches
 
-        user_table, item_table = table_of(data, "user"), table_of(data, "item")
-        recipe = self.model_copy(
-            update={
-                "users": self.users.settled(data.users, user_table, "user"),
-                "items": self.items.settled(data.items, item_table, "item"),
-                "within": shared_columns(data, self.within),
-            }
-        )
-        above = tuple(
-            text.named(table, ids.ids)
-            for text, table, ids in (
-                (recipe.users, user_table, data.user_ids),
-                (recipe.items, item_table, data.item_ids),
-            )
-        )
-        user_bags, item_bags = recipe.bags("users", user_table, above[0]), recipe.bags("items", item_table, above[1])
+        recipe, sides = self.settled(data)
+        user_bags = recipe.bags(recipe.users, sides.users, sides.above_users)
+        item_bags = recipe.bags(recipe.items, sides.items, sides.above_items)
         met_T = np.bincount(item_bags.indices, minlength=self.buckets)
-        idf_T = (1 + np.log((1 + item_table.height) / (1 + met_T))).astype(np.float32)
+        idf_T = (1 + np.log((1 + sides.items.height) / (1 + met_T))).astype(np.float32)
         seeds = Seeds(self.seed)
         net = Bags(torch.from_numpy(idf_T), self.factors, torch.Generator().manual_seed(seeds.number("start")))
-        kind_I = recipe.kinds(item_table)
+        kind_I = recipe.kinds(sides.items)
         met_UI = _with_texts(interactions(data), user_bags, item_bags)
         training, losses = self.training, NOTHING
         if met_UI.nnz:
@@ -120,27 +95,20 @@ class TextMatch(Config):
             vectors=vectors,
             user_factors=_encoded(vectors, user_bags),
             item_factors=_encoded(vectors, item_bags),
-            user_kinds=recipe.kinds(user_table),
+            user_kinds=recipe.kinds(sides.users),
             item_kinds=kind_I,
-            above_users=above[0],
-            above_items=above[1],
+            above_users=sides.above_users,
+            above_items=sides.above_items,
             losses=losses,
         )
 
-    def bags(self, side: str, table: pl.DataFrame, above: pl.DataFrame) -> sparse.csr_array:
+    def bags(self, text: Text, table: pl.DataFrame, above: pl.DataFrame) -> sparse.csr_array:
         """The terms of each row of a table (float32, rows × buckets): log(1 + tf), summed in a bucket."""
-        text = self.users if side == "users" else self.items
-        row_E, term_E, times_E = counted(
-            text.of(table, above), self.kinds(table).view(np.uint64), self.shortest, self.longest
-        )
+        row_E, term_E, times_E = self.terms(text, table, above)
         bucket_E = (term_E.view(np.uint64) % np.uint64(self.buckets)).astype(np.int64)
         bags = sparse.csr_array((np.log1p(times_E), (row_E, bucket_E)), shape=(table.height, self.buckets))
         bags.sum_duplicates()
         return bags
-
-    def kinds(self, table: pl.DataFrame) -> np.ndarray:
-        """A number (int64) for what each row is in the columns that must agree."""
-        return salts(table, [name for name in self.within or () if name in table.columns]).view(np.int64)
 
 
 @dataclass(frozen=True)
@@ -194,14 +162,14 @@ class FittedTextMatch:
     def with_users(self, told: pl.DataFrame) -> "FittedTextMatch":
         """The same where further users follow the known ones, a row of `user_id` and columns each."""
         above = pl.concat([self.above_users, self.recipe.users.named(told, told["user_id"])])
-        later = _encoded(self.vectors, self.recipe.bags("users", told, above))
+        later = _encoded(self.vectors, self.recipe.bags(self.recipe.users, told, above))
         kinds = np.concatenate([self.user_kinds, self.recipe.kinds(told)])
         return replace(self, user_factors=np.vstack([self.user_factors, later]), user_kinds=kinds, above_users=above)
 
     def with_items(self, told: pl.DataFrame) -> "FittedTextMatch":
         """The same where further items follow the known ones, a row of `item_id` and columns each."""
         above = pl.concat([self.above_items, self.recipe.items.named(told, told["item_id"])])
-        later = _encoded(self.vectors, self.recipe.bags("items", told, above))
+        later = _encoded(self.vectors, self.recipe.bags(self.recipe.items, told, above))
         kinds = np.concatenate([self.item_kinds, self.recipe.kinds(told)])
         return replace(self, item_factors=np.vstack([self.item_factors, later]), item_kinds=kinds, above_items=above)
 

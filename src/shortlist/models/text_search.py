@@ -21,14 +21,11 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from pydantic import PositiveFloat, PositiveInt, model_validator
+from pydantic import PositiveFloat
 from scipy import sparse
 
-from shortlist.config import Config
-from shortlist.dataset.attributes import table_of
 from shortlist.dataset.dataset import Dataset
-from shortlist.dataset.ngrams import counted, salts
-from shortlist.dataset.texts import Text, shared_columns
+from shortlist.models.between_texts import BetweenTexts
 from shortlist.models.item_to_item import lists, rows_of
 from shortlist.models.retrieval import Request, answered
 
@@ -38,73 +35,44 @@ SKETCHED = 256
 """Numbers of a vector in which texts are held against each other."""
 
 
-class TextSearch(Config):
+class TextSearch(BetweenTexts):
     """Recipe for a search in the items' texts by those of the users."""
 
     kind: Literal["text_search"] = "text_search"
-    users: Text = Text()
-    """What speaks of a user (a topic, a question)."""
-    items: Text = Text()
-    """What speaks of an item."""
-    within: tuple[str, ...] | None = None
-    """Columns of both in which they must agree; none named, the language where both tell it; () for no column."""
     weighting: Literal["tfidf", "bm25"] = "tfidf"
     """How much a term counts."""
-    shortest: PositiveInt = 2
-    """Characters of the shortest term."""
-    longest: PositiveInt = 4
-    """Characters of the longest term."""
     votes: PositiveFloat = 1.0
     """How much its ranks count where those of several retrievers are fused."""
-
-    @model_validator(mode="after")
-    def _terms_have_a_length(self) -> "TextSearch":
-        if self.shortest > self.longest:
-            raise ValueError(f"the shortest term has {self.shortest} characters, the longest only {self.longest}")
-        return self
 
     def fit(self, data: Dataset) -> "FittedTextSearch":
         """Count. Users and items without a text, and unknown ones, get nothing and are never answered.
 
         Tables without a text, and columns that they lack, raise `ColumnError`.
         """
-        user_table, item_table = table_of(data, "user"), table_of(data, "item")
-        recipe = self.model_copy(
-            update={
-                "users": self.users.settled(data.users, user_table, "user"),
-                "items": self.items.settled(data.items, item_table, "item"),
-                "within": shared_columns(data, self.within),
-            }
-        )
-        above_users = recipe.users.named(user_table, data.user_ids.ids)
-        above_items = recipe.items.named(item_table, data.item_ids.ids)
-        item_E, term_E, times_E = recipe.terms("items", item_table, above_items)
+        recipe, sides = self.settled(data)
+        items = sides.items.height
+        item_E, term_E, times_E = recipe.terms(recipe.items, sides.items, sides.above_items)
         terms, number_E = np.unique(term_E, return_inverse=True)
-        kinds, kind_I = np.unique(salts(item_table, recipe.within or ()), return_inverse=True)
+        kinds, kind_I = np.unique(recipe.kinds(sides.items), return_inverse=True)
         met_T = np.bincount(number_E, minlength=len(terms))
         kind_T = np.zeros(len(terms), np.int64)
         kind_T[number_E] = kind_I[item_E]
-        length_I = np.bincount(item_E, weights=times_E, minlength=item_table.height)
+        length_I = np.bincount(item_E, weights=times_E, minlength=items)
         of_kind = np.bincount(kind_I, minlength=len(kinds))
         mean = np.bincount(kind_I, weights=length_I, minlength=len(kinds)) / np.maximum(of_kind, 1)
         fitted = FittedTextSearch(
             recipe=recipe,
             terms=terms,
-            rarity=recipe.rarity(of_kind[kind_T] if len(terms) else met_T, met_T),
-            mean_length=np.append(mean[kind_T], mean.mean() if len(mean) else 0.0)[: len(terms)].astype(np.float32),
+            rarity=recipe.rarity(of_kind[kind_T], met_T),
+            mean_length=mean[kind_T].astype(np.float32),
             queries=sparse.csr_array((0, len(terms)), dtype=np.float32),
             weights=sparse.csr_array((len(terms), 0), dtype=np.float32),
-            above_users=above_users,
-            above_items=above_items,
+            above_users=sides.above_users,
+            above_items=sides.above_items,
         )
-        weights_IT = fitted.item_weights(item_E, number_E, times_E, item_table.height)
-        return replace(fitted, queries=fitted.read(user_table, above_users), weights=_transposed(weights_IT))
-
-    def terms(self, side: str, table: pl.DataFrame, above: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The terms of the rows of a table of users or items: see `counted`."""
-        text = self.users if side == "users" else self.items
-        named = [name for name in self.within or () if name in table.columns]
-        return counted(text.of(table, above), salts(table, named), self.shortest, self.longest)
+        weights_IT = fitted.item_weights(item_E, number_E, times_E, items)
+        queries_UT = fitted.read(sides.users, sides.above_users)
+        return replace(fitted, queries=queries_UT, weights=_transposed(weights_IT))
 
     def rarity(self, items: np.ndarray, met: np.ndarray) -> np.ndarray:
         """The idf (float32) of terms that `met` of so many `items` have."""
@@ -182,14 +150,14 @@ class FittedTextSearch:
         Terms that no known item has say nothing of them.
         """
         above = pl.concat([self.above_items, self.recipe.items.named(told, told["item_id"])])
-        text, term, times = self._known(*self.recipe.terms("items", told, above))
+        text, term, times = self._known(*self.recipe.terms(self.recipe.items, told, above))
         later = self.item_weights(text, term, times, told.height)
         weights = sparse.hstack([self.weights, _transposed(later)], format="csr")
         return replace(self, weights=sparse.csr_array(weights), above_items=above)
 
     def read(self, table: pl.DataFrame, above: pl.DataFrame) -> sparse.csr_array:
         """What the rows of a table of users ask (float32, a row each, T columns)."""
-        text, term, times = self._known(*self.recipe.terms("users", table, above))
+        text, term, times = self._known(*self.recipe.terms(self.recipe.users, table, above))
         if self.recipe.weighting == "bm25":
             return self._matrix(text, term, times * self.rarity[term], table.height)
         return _unit(self._matrix(text, term, np.log1p(times) * self.rarity[term], table.height))
