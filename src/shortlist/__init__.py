@@ -48,9 +48,10 @@ if TYPE_CHECKING:
     from shortlist.models.text_match import TextMatch
     from shortlist.models.text_search import TextSearch
     from shortlist.models.user_knn import UserKNN
-    from shortlist.pipeline import FittedPipeline, Folds, Pipeline
+    from shortlist.pipeline import FittedPipeline, Pipeline
     from shortlist.ranking.cutting import Cut
     from shortlist.ranking.features import Features
+    from shortlist.ranking.lessons import Folds
     from shortlist.ranking.match_features import MatchFeatures
     from shortlist.ranking.ranker import LambdaMART
     from shortlist.regression import FittedRegression, Regression
@@ -167,7 +168,7 @@ _HOMES = {
     "TextSearch": "models.text_search",
     "MatchFeatures": "ranking.match_features",
     "Cut": "ranking.cutting",
-    "Folds": "pipeline",
+    "Folds": "ranking.lessons",
     "UserKNN": "models.user_knn",
     "anatomy": "evaluation.anatomy",
     "at_random": "dataset.split",

@@ -13,16 +13,16 @@ from shortlist import models, store
 from shortlist.audience import audience, check_folding, rows_of
 from shortlist.config import Config
 from shortlist.dataset.dataset import Dataset
-from shortlist.dataset.folds import Tree, k_fold
 from shortlist.dataset.ids import IdMap
 from shortlist.errors import ConfigError, StoreError
 from shortlist.models import AnyRetriever, source_names
 from shortlist.models.retrieval import Request, Retriever
-from shortlist.moments import Duration, microseconds, written
+from shortlist.moments import Duration, microseconds
 from shortlist.progress import reached, step
 from shortlist.ranking.candidates import FUSION_OFFSET, first_source, gather
 from shortlist.ranking.cutting import Cut, FittedCut
 from shortlist.ranking.features import Features, FeatureTables
+from shortlist.ranking.lessons import Folds, Lesson, by_fold, by_horizon, out_of_fold
 from shortlist.ranking.match_features import FittedMatchFeatures, MatchFeatures
 from shortlist.ranking.ranker import FittedLambdaMART, LambdaMART
 from shortlist.seeds import Seeds
@@ -36,15 +36,6 @@ ROWS_AT_ONCE = 400_000
 """Candidates or rows of lists that are held at one time, about: the longer they are, the fewer users at once."""
 FEW_REPEATS = 0.05
 """Share of repeats under which people want what they have not had yet."""
-
-
-class Folds(Config):
-    """The ranker learns from users who are held out in turn, in place of past horizons."""
-
-    k: int = Field(5, ge=2, le=50)
-    """Parts of the users; each is held out once, and its candidates come from what the others did."""
-    by: str | Tree = "user"
-    """What stays together: as `k_fold` has it; Tree() are whole trees of users."""
 
 
 def _kind_of_features(given: Any) -> str:
@@ -100,12 +91,12 @@ class Pipeline(Config):
         recipe = _decided(self, data)
         ranker = cut = None
         if self.ranker is not None:
-            lessons = list(_by_fold(recipe, data, seeds) if self.folds else _by_horizon(recipe, data, seeds))
+            lessons = list(_learnt_from(recipe, data, seeds))
             with step("fit the ranker"):
                 ranker = self.ranker.fit(pl.concat([lesson.learnt for lesson in lessons]), seeds=seeds)
             if self.cut is not None:
                 with step("fit where lists end"):
-                    cut = self.cut.fit(*_out_of_fold(self.ranker, lessons, seeds))
+                    cut = self.cut.fit(*out_of_fold(self.ranker, lessons, seeds))
         with step("fit the retrievers on everything"):
             return _as_of_the_end(recipe, data, ranker, cut)
 
@@ -121,60 +112,19 @@ def _decided(recipe: Pipeline, data: Dataset) -> Pipeline:
     return recipe.model_copy(update={"filter_seen": repeats < FEW_REPEATS * pairs})
 
 
-@dataclass(frozen=True)
-class _Lesson:
-    """What a ranker learns from, and where lists are cut: `judged` are whole lists with the hits and misses of all, and
-    `wanted` how many hits each wants (`list`, `wanted`).
-    """
-
-    learnt: pl.DataFrame
-    judged: pl.DataFrame | None
-    wanted: pl.DataFrame
-
-
-def _by_horizon(recipe: Pipeline, data: Dataset, seeds: Seeds) -> Iterator[_Lesson]:
-    """Candidates as of the start of each past horizon, labelled by what came in it."""
-    length = microseconds(recipe.horizon)
-    for age in range(recipe.slices, 0, -1):
-        start = data.as_of - age * length
-        with step(f"candidates and features as of {written(start)}"):
-            yield _lesson(recipe, data.before(start), data.between(start, start + length), age, seeds)
-
-
-def _by_fold(recipe: Pipeline, data: Dataset, seeds: Seeds) -> Iterator[_Lesson]:
-    """Candidates of users of whose events nothing was known, labelled by these."""
-    assert recipe.folds is not None  # noqa: S101 - for the type checker
-    folds = k_fold(data, recipe.folds.k, recipe.folds.by, seeds.number("folds"), keep_items=True)
-    for number, fold in enumerate(folds, 1):
-        with step(f"candidates and features of users held out, {number} of {len(folds)}"):
-            yield _lesson(recipe, fold.train, fold.test, number, seeds)
-
-
-def _lesson(recipe: Pipeline, known: Dataset, came: Dataset, number: int, seeds: Seeds) -> _Lesson:
-    hits = came.engine.frame(came.events.select("user", "item").distinct())
-    then = _as_of_the_end(recipe, known, ranker=None)
-    rows = then.candidates(hits["user"].unique().sort().to_numpy())
-    rows = rows.join(hits.with_columns(hit=1), on=["user", "item"], how="left", maintain_order="left")
-    of = (pl.col("user").cast(pl.Int64) + (number << 32)).alias("list")
-    rows = rows.with_columns(pl.col("hit").fill_null(0), of)
-    drawn = pl.Series(seeds.generator(f"negatives {number}").random(rows.height) < recipe.negatives)
-    found = pl.col("hit").max().over("user") == 1
-    learnt = rows.filter(found & ((pl.col("hit") == 1) | drawn)).drop("user", "item")
-    judged = None if recipe.cut is None else rows.drop("user", "item")
-    return _Lesson(learnt, judged, hits.select(of).group_by("list").agg(wanted=pl.len()))
-
-
-def _out_of_fold(ranker: LambdaMART, lessons: list[_Lesson], seeds: Seeds) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Every lesson's lists in the scores of a ranker that learnt from the others alone, and what lists want."""
-    scored = []
-    for place, lesson in enumerate(lessons):
-        others = [other.learnt for at, other in enumerate(lessons) if at != place]
-        rows = lesson.judged
-        if rows is None or not others:
-            raise ConfigError("where lists end is learnt from lists that the ranker does not know: it takes 2 slices")
-        scores = ranker.fit(pl.concat(others), seeds=seeds).score(rows)
-        scored.append(rows.select("list", "hit", score=pl.Series(scores)))
-    return pl.concat(scored), pl.concat([lesson.wanted for lesson in lessons])
+def _learnt_from(recipe: Pipeline, data: Dataset, seeds: Seeds) -> Iterator[Lesson]:
+    """Candidates of what was known before, labelled by what came."""
+    parts = (
+        by_horizon(data, recipe.horizon, recipe.slices)
+        if recipe.folds is None
+        else by_fold(data, recipe.folds, seeds.number("folds"))
+    )
+    for part in parts:
+        with step(part.said):
+            hits = data.engine.frame(part.came.events.select("user", "item").distinct())
+            then = _as_of_the_end(recipe, part.known, ranker=None)
+            rows = then.candidates(hits["user"].unique().sort().to_numpy())
+            yield Lesson.of(rows, hits, part, recipe.negatives, seeds, judged=recipe.cut is not None)
 
 
 def _as_of_the_end(
