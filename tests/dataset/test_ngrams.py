@@ -54,6 +54,13 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.array_equal(one, other)
 
 
+def test_only_so_many_characters_of_a_text_count() -> None:
+    salt = np.zeros(1, np.uint64)
+    short = counted([(pl.Series(["abc"]), 1.0)], salt, 2, 3)
+    longer = counted([(pl.Series(["abcdef"]), 1.0)], salt, 2, 3, characters=3)
+    assert all(np.array_equal(one, other) for one, other in zip(short, longer, strict=True))
+
+
 def test_texts_of_different_salts_share_no_term() -> None:
     table = pl.DataFrame({"language": ["en", "de", "en", None, None]})
     salt = salts(table, ["language"])

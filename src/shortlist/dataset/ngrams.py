@@ -14,14 +14,14 @@ from hashlib import blake2b
 import numpy as np
 import polars as pl
 
-LONGEST = 500
-"""Characters of a text that are looked at."""
+CHARACTERS = 500
+"""Characters of a text that are looked at where no other number is named."""
 _AT_ONCE = 2_000_000
 """Characters that are in hand at one time, about."""
 
 
-def plain(texts: pl.Series) -> pl.Series:
-    """The texts as terms are read from them: `_` of nothing is a text without terms.
+def plain(texts: pl.Series, characters: int = CHARACTERS) -> pl.Series:
+    """The first `characters` of the texts as terms are read from them; of what says nothing, nothing.
 
     >>> plain(pl.Series(["The  Cell: a ﬁrst look!", None])).to_list()
     [' the cell a first look ', '']
@@ -32,22 +32,27 @@ def plain(texts: pl.Series) -> pl.Series:
         .str.to_lowercase()
         .str.replace_all(r"[^\p{L}\p{M}\p{N}]+", " ")
         .str.strip_chars()
-        .str.slice(0, LONGEST)
+        .str.slice(0, characters)
     )
     return pl.select(pl.when(worded == "").then(pl.lit("")).otherwise(" " + worded + " ")).to_series()
 
 
 def counted(
-    fields: Sequence[tuple[pl.Series, float]], salts: np.ndarray, shortest: int, longest: int
+    fields: Sequence[tuple[pl.Series, float]],
+    salts: np.ndarray,
+    shortest: int,
+    longest: int,
+    characters: int = CHARACTERS,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How often each text has each term: the text (int32, E), the term (int64, E) and the times (float32, E), in order.
 
     `fields` are columns of N texts that count so much each; the times of a term are summed over them. `salts` (uint64,
-    N) change the numbers of a text's terms: those of texts of different salts never meet.
+    N) change the numbers of a text's terms: those of texts of different salts never meet. Of a text the first
+    `characters` count.
     """
     parts = [
-        _summed(block, salts[start : start + len(block[0][0])], shortest, longest, start)
-        for start, block in _blocks(fields)
+        _summed(block, salts[start : start + len(block[0][0])], shortest, longest, characters, start)
+        for start, block in _blocks(fields, characters)
     ]
     none = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.float32)
     text, term, times = (np.concatenate(each) for each in zip(none, *parts, strict=True))
@@ -83,10 +88,13 @@ def characters(texts: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return letters, owner, np.repeat(lengths.cumsum(), lengths) - np.arange(len(letters))
 
 
-def _blocks(fields: Sequence[tuple[pl.Series, float]]) -> Iterator[tuple[int, list[tuple[pl.Series, float]]]]:
+def _blocks(
+    fields: Sequence[tuple[pl.Series, float]], characters: int
+) -> Iterator[tuple[int, list[tuple[pl.Series, float]]]]:
     """Runs of texts of about `_AT_ONCE` characters together."""
     lengths = [
-        texts.str.len_chars().fill_null(0).clip(upper_bound=LONGEST).to_numpy().astype(np.int64) for texts, _ in fields
+        texts.str.len_chars().fill_null(0).clip(upper_bound=characters).to_numpy().astype(np.int64)
+        for texts, _ in fields
     ]
     ends, start = np.cumsum(np.sum(lengths, axis=0)), 0
     while start < len(ends):
@@ -97,12 +105,17 @@ def _blocks(fields: Sequence[tuple[pl.Series, float]]) -> Iterator[tuple[int, li
 
 
 def _summed(
-    fields: list[tuple[pl.Series, float]], salt: np.ndarray, shortest: int, longest: int, start: int
+    fields: list[tuple[pl.Series, float]],
+    salt: np.ndarray,
+    shortest: int,
+    longest: int,
+    at_most: int,
+    start: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`counted` of one block, whose first text has the number `start`."""
     texts, terms, shares = [], [], []
     for column, share in fields:
-        letters, owner, left = characters(plain(column))
+        letters, owner, left = characters(plain(column, at_most))
         hashed = salt[owner]
         for place in range(longest):
             hashed = mixed(hashed + np.uint64(1))

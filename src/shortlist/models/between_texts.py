@@ -10,7 +10,7 @@ from pydantic import PositiveInt, model_validator
 from shortlist.config import Config
 from shortlist.dataset.attributes import table_of
 from shortlist.dataset.dataset import Dataset
-from shortlist.dataset.ngrams import counted, salts
+from shortlist.dataset.ngrams import CHARACTERS, counted, salts
 from shortlist.dataset.texts import Text, shared_columns
 
 
@@ -27,6 +27,8 @@ class BetweenTexts(Config):
     """Characters of the shortest term."""
     longest: PositiveInt = 4
     """Characters of the longest term."""
+    characters: PositiveInt = CHARACTERS
+    """Characters of a text that are looked at, the first."""
 
     @model_validator(mode="after")
     def _terms_have_a_length(self) -> Self:
@@ -53,7 +55,8 @@ class BetweenTexts(Config):
 
     def terms(self, text: Text, table: pl.DataFrame, above: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The terms of the rows of a table of users or items, of whom `text` speaks: see `counted`."""
-        return counted(text.of(table, above), self.kinds(table).view(np.uint64), self.shortest, self.longest)
+        salt = self.kinds(table).view(np.uint64)
+        return counted(text.of(table, above), salt, self.shortest, self.longest, self.characters)
 
     def kinds(self, table: pl.DataFrame) -> np.ndarray:
         """A number (int64) for what each row is in the columns that must agree; one that the table lacks is null."""
