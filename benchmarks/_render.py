@@ -45,7 +45,10 @@ def _note(result: dict[str, Any]) -> str:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    return f"{row['low']} to {row['high']}" if row.get("low") is not None else ""
+    told = f"{row['low']} to {row['high']}" if row.get("low") is not None else ""
+    if row.get("gain") is not None:
+        told += f"; gain {row['gain']:.4f} ({row['gain_low']:.4f} to {row['gain_high']:.4f}) {row['gain_over']}"
+    return told
 
 
 if __name__ == "__main__":

@@ -348,7 +348,9 @@ cut = { beta = 2.0 }
 kind = "text_search"
 """
     )
-    assert told("fit", "--config", tmp_path / "match.toml").exit_code == 0
+    fitted = told("fit", "--config", tmp_path / "match.toml")
+    assert fitted.exit_code == 0, fitted.output
+    assert "F2 on lists that the ranker had not learnt from: expected 0." in fitted.stdout
     title, language = made.items["title"][0], made.items["language"][0]
     new = f"user_id,parent_id,title,language\nnew,t000001,{title},{language}\nt000005,,old,{language}\n"
     (tmp_path / "new.csv").write_text(new)

@@ -67,7 +67,8 @@ def judged(settings: Settings, split: Split, pipeline: FittedPipeline, contents:
     write_figures(contents, "slices", grouped.to_dicts())
     write_figures(contents, "anatomy", dissected.to_dict())
     write_figures(contents, "examples", shown)
-    return f"\n\ncandidates of {dissected.users:,} users, by source\n{dissected}\n\n{found}"
+    ends = "" if pipeline.cut is None else f"\n\n{pipeline.cut}"
+    return f"\n\ncandidates of {dissected.users:,} users, by source\n{dissected}{ends}\n\n{found}"
 
 
 def _evaluation(

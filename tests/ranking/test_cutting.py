@@ -96,6 +96,8 @@ def test_the_best_rule_is_chosen_and_its_quality_is_the_mean_f_beta() -> None:
     scored, wanted = learnt()
     fitted = Cut(beta=1.0).fit(scored, wanted)
     assert fitted.at.keys() == VALUES.keys()
+    assert f"lists end by {fitted.recipe.rule}" in str(fitted)
+    assert f"F1 on lists that the ranker had not learnt from: expected {fitted.at['expected']:.4f}" in str(fitted)
     qualities = {}
     for rule, values in VALUES.items():
         for value in values:

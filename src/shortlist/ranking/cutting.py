@@ -85,6 +85,12 @@ class FittedCut:
     missed: float
     at: dict[str, float]
 
+    def __str__(self) -> str:
+        """The rule, and what each reached."""
+        rule = f"{self.recipe.rule} {self.recipe.value or ''}".strip()
+        qualities = ", ".join(f"{name} {quality:.4f}" for name, quality in self.at.items())
+        return f"lists end by {rule}; F{self.recipe.beta:g} on lists that the ranker had not learnt from: {qualities}"
+
     def keeps(self, lists: pl.Series, scores: pl.Series) -> pl.Series:
         """For each candidate (its list, and its score) whether it stays; those of a list need not stand together."""
         frame = pl.DataFrame({"list": lists, "score": scores, "p": self.probability(scores.to_numpy())})
