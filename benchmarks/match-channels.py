@@ -7,9 +7,10 @@ stay with the one of level 2 above them, so that their contents are unknown toge
 Contents that only held-out topics have stay candidates. Fitted and cut on four folds, judged on the fifth: nothing of
 a fold is known when its lists are made, the number of items at which they end included.
 
-What is not cut has no length of its own: its F2 is the best of lengths 1 to 20, found on the very topics that it is
-judged on, which favours it. recall@50 of the steps without a ranker is that of their first 50; "union" is the first 50
-of the ranker among the candidates of the union. A step's gain over the one before is paired by topic.
+What is not cut has no length of its own: its F2 is the best of lengths 1 to 20 and of margins below the best score,
+found on the very topics that it is judged on, which favours it. recall@50 of the steps without a ranker is that of
+their first 50; "union" is the first 50 of the ranker among the candidates of the union. A step's gain over the one
+before is paired by topic.
 
 Intervals: 1.96 standard errors over topics.
 """
@@ -124,20 +125,24 @@ def judged(
 
 
 def figures(lists: pl.DataFrame, truth: pl.DataFrame, *, cut: bool) -> dict[str, np.ndarray]:
-    """recall@50 and F2 of each topic, in one order; F2 of what is not cut at the best of all lengths."""
+    """recall@50 and F2 of each topic, in one order; F2 of what is not cut at the best of all lengths and margins."""
     wanted = truth.group_by("user_id").agg(wanted=pl.len()).sort("user_id")
     hits = lists.join(truth.with_columns(hit=1), on=["user_id", "item_id"], how="left").fill_null(0)
 
-    def each(k: int) -> tuple[np.ndarray, np.ndarray]:
-        told = hits.filter(pl.col("rank") <= k).group_by("user_id").agg(hits=pl.col("hit").sum(), length=pl.len())
+    def each(kept: pl.Expr) -> tuple[np.ndarray, np.ndarray]:
+        told = hits.filter(kept).group_by("user_id").agg(hits=pl.col("hit").sum(), length=pl.len())
         joined = wanted.join(told, on="user_id", how="left").fill_null(0).sort("user_id")
         found, length, true = (joined[name].to_numpy() for name in ("hits", "length", "wanted"))
         return found / true, 5 * found / (4 * true + length)
 
-    recall, f2 = each(K)
+    recall, f2 = each(pl.col("rank") <= K)
     if cut:
         return {"f2": f2}
-    return {"recall@50": recall, "f2": max((each(k)[1] for k in range(1, 21)), key=lambda values: float(values.mean()))}
+    rules = [pl.col("rank") <= k for k in range(1, 21)]
+    if (lists["score"] > 0).all():
+        best = pl.col("score").max().over("user_id")
+        rules += [pl.col("score") >= (1 - margin) * best for margin in np.arange(0.05, 1, 0.05)]
+    return {"recall@50": recall, "f2": max((each(rule)[1] for rule in rules), key=lambda f2: float(f2.mean()))}
 
 
 def interval(each: np.ndarray) -> dict[str, float]:
