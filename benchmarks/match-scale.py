@@ -2,13 +2,13 @@
 
     python benchmarks/match-scale.py
 
-Twenty made-up languages of unlike size, topics in trees; a tenth of the topics is held out. One search of the texts of
-all topics in those of all contents, 50 each, is timed by itself (`search_seconds`). minutes: the fit (three folds of
-topics held out in turn, their candidates and features, four rankers, the rule by which lists end) and the lists of all
-topics. The time to make the texts is not counted. A process of its own: `peak_mb` is all of its memory.
+Twenty made-up languages, topics in trees; a tenth of the topics is held out. One search of the texts of all topics in
+those of all contents, 50 each, is timed by itself (`search_seconds`). minutes: the fit (three folds of topics held out
+in turn, their candidates and features, four rankers, the rule by which lists end) and the lists of all topics. The time
+to make the texts is not counted. A process of its own: `peak_mb` is all of its memory.
 
-The physical limit of the search: each term of a query is met in every content that has it, so the additions are the sum
-over terms of (topics that have it) x (contents that have it); they stand in the rows, beside those a second.
+The limit of the search: each term of a query is met in every content that has it, so it takes as many additions as the
+sum over terms of (topics that have it) x (contents that have it).
 """
 
 from pathlib import Path
