@@ -47,7 +47,8 @@ def _note(result: dict[str, Any]) -> str:
 def _interval(row: dict[str, Any]) -> str:
     told = f"{row['low']} to {row['high']}" if row.get("low") is not None else ""
     if row.get("gain") is not None:
-        told += f"; gain {row['gain']:.4f} ({row['gain_low']:.4f} to {row['gain_high']:.4f}) {row['gain_over']}"
+        over = row.get("gain_over", "over the row of this metric before")
+        told += f"; gain {row['gain']:.4f} ({row['gain_low']:.4f} to {row['gain_high']:.4f}) {over}"
     return told
 
 
