@@ -6,7 +6,7 @@ import pytest
 from shortlist.dataset.attributes import table_of
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.texts import REST, Text, is_worded, shared_columns
-from shortlist.errors import ColumnError
+from shortlist.errors import ColumnError, DataError
 
 TOPICS = pl.DataFrame(
     {
@@ -57,6 +57,18 @@ def test_a_column_that_is_not_there_is_an_error_with_the_nearest_name(data: Data
     bare = Dataset.read(pl.DataFrame({"user_id": ["c"], "item_id": [1]}))
     with pytest.raises(ColumnError, match="the items have no column of texts"):
         Text().settled(bare.items, table_of(bare, "item"), "item")
+
+
+def test_what_is_no_text_and_what_is_no_id_are_told() -> None:
+    events = pl.DataFrame({"user_id": [1], "item_id": [1]})
+    tags = pl.DataFrame({"item_id": [1], "tags": [["red", "blue"]]})
+    lists = Dataset.read(events, tags)
+    with pytest.raises(ColumnError, match=r"the items' column 'tags' holds no text but List\(String\)"):
+        Text(columns=("tags",)).settled(lists.items, table_of(lists, "item"), "item")
+    topics = pl.DataFrame({"user_id": [1, 2], "parent_id": [None, "a"], "title": ["one topic", "another topic"]})
+    data = Dataset.read(events, CONTENTS, topics)
+    with pytest.raises(DataError, match=r"'parent_id' is String \(such as 'a'\), but user_id is Int64"):
+        settled(data).named(table_of(data, "user"), data.user_ids.ids)
 
 
 def test_texts_meet_within_the_language_where_both_tell_it(data: Dataset) -> None:

@@ -141,3 +141,8 @@ def test_no_candidate_is_no_candidate() -> None:
 def test_a_value_without_its_rule_is_an_error() -> None:
     with pytest.raises(ConfigError, match="rule='auto' takes no value"):
         parse(Cut, {"value": 0.5})
+    with pytest.raises(ConfigError, match=r"a whole number of items, 1 at least, not 0\.5"):
+        parse(Cut, {"rule": "top_k", "value": 0.5})
+    for rule in ("margin", "threshold"):
+        with pytest.raises(ConfigError, match=rf"a {rule} is a share, from 0 to 1, not 1\.5"):
+            parse(Cut, {"rule": rule, "value": 1.5})

@@ -80,8 +80,8 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
     return mixed
 
 
-def characters(texts: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All characters one after the other: the code point (uint64), the text it is of, how many are left with it."""
+def letters_of(texts: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All characters, one after the other: the code point (uint64), the text it is of, how many are left with it."""
     lengths = texts.str.len_chars().to_numpy().astype(np.int64)
     letters = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
     owner = np.repeat(np.arange(len(texts)), lengths)
@@ -109,13 +109,13 @@ def _summed(
     salt: np.ndarray,
     shortest: int,
     longest: int,
-    at_most: int,
+    characters: int,
     start: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`counted` of one block, whose first text has the number `start`."""
     texts, terms, shares = [], [], []
     for column, share in fields:
-        letters, owner, left = characters(plain(column, at_most))
+        letters, owner, left = letters_of(plain(column, characters))
         hashed = salt[owner]
         for place in range(longest):
             hashed = mixed(hashed + np.uint64(1))

@@ -11,7 +11,7 @@ from shortlist.config import Config
 from shortlist.dataset.attributes import Kind, own_columns
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.titles import called_titles
-from shortlist.errors import ColumnError, nearest
+from shortlist.errors import ColumnError, DataError, nearest
 
 REST = 0.5
 """What a term counts in a text that is not the first, where one of the first counts 1."""
@@ -32,11 +32,16 @@ class Text(Config):
     """How many above it count, half each; the nearest."""
 
     def settled(self, table: ibis.Table, told: pl.DataFrame, kind: Kind) -> "Text":
-        """The same with its columns named. One that the table lacks, or no text at all, raises `ColumnError`."""
+        """The same with its columns named. One that the table lacks or that holds lists, and no text at all, raise
+        `ColumnError`.
+        """
         own = own_columns(table, kind)
         for name in (*(self.columns or ()), *([self.parent] if self.parent not in (None, "auto") else [])):
             if name not in own:
                 raise ColumnError(f"the {kind}s have no column {name!r}{nearest(str(name), own)}")
+            if told[str(name)].dtype.is_nested():
+                held = told[str(name)].dtype
+                raise ColumnError(f"the {kind}s' column {name!r} holds no text but {held}: join its entries to a text")
         parent = self.parent
         if parent == "auto":
             parent = PARENT if PARENT in own else None
@@ -60,7 +65,8 @@ class Text(Config):
             if name in table.columns
         ]
         if self.parent is not None and self.parent in table.columns and self.ancestors:
-            fields.append((_breadcrumb(table[self.parent], above, self.ancestors), REST))
+            parents = parents_of(table, self.parent, above["id"])
+            fields.append((_breadcrumb(parents, above, self.ancestors), REST))
         return fields or [(pl.repeat("", table.height, eager=True, dtype=pl.String), 1.0)]
 
     def named(self, table: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
@@ -68,8 +74,24 @@ class Text(Config):
         if self.parent is None or self.parent not in table.columns or not self.columns:
             return pl.DataFrame(schema={"id": ids.dtype, "parent": ids.dtype, "title": pl.String})
         title = pl.col(self.columns[0]) if self.columns[0] in table.columns else pl.lit(None)
-        parent = pl.col(self.parent).cast(ids.dtype)
-        return table.select(ids.alias("id"), parent=parent, title=title.cast(pl.String))
+        parents = parents_of(table, self.parent, ids)
+        return table.select(ids.alias("id"), parents, title=title.cast(pl.String))
+
+
+def parents_of(table: pl.DataFrame, column: str, ids: pl.Series) -> pl.Series:
+    """The ids of those above the rows of a table, as `parent`; null where the table lacks the column.
+
+    Such as cannot be ids of the type of `ids` raise `DataError`.
+    """
+    if column not in table.columns:
+        return pl.repeat(None, table.height, eager=True, dtype=ids.dtype).alias("parent")
+    try:
+        return table[column].cast(ids.dtype).alias("parent")
+    except pl.exceptions.PolarsError:
+        raise DataError(
+            f"{column!r} is {table[column].dtype} (such as {table[column].drop_nulls()[0]!r}), but {ids.name} is "
+            f"{ids.dtype}: the ones above are told by their ids; make both one type, or name no parent"
+        ) from None
 
 
 def shared_columns(data: Dataset, columns: Sequence[str] | None) -> tuple[str, ...]:
@@ -100,7 +122,7 @@ def is_worded(values: pl.Series) -> bool:
 def _breadcrumb(parents: pl.Series, above: pl.DataFrame, ancestors: int) -> pl.Series:
     """The titles of the nearest `ancestors`, the nearest first."""
     tree = above.unique("id", keep="first", maintain_order=True)
-    at, titles = pl.DataFrame({"id": parents.cast(above["id"].dtype)}), []
+    at, titles = pl.DataFrame({"id": parents}), []
     for _ in range(ancestors):
         found = at.join(tree, on="id", how="left", maintain_order="left")
         titles.append(found["title"].fill_null(""))

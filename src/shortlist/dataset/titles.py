@@ -20,20 +20,8 @@ BETWEEN = " · "
 """Stands between two columns of one title."""
 _CALLED = ("title", "name", "label", "headline")
 _KINDS = (
-    "",
-    "item",
-    "product",
-    "article",
-    "movie",
-    "film",
-    "book",
-    "track",
-    "song",
-    "game",
-    "content",
-    "challenge",
-    "topic",
-)
+    "", "item", "product", "article", "movie", "film", "book", "track", "song", "game", "content", "challenge", "topic",
+)  # fmt: skip
 _MOST_LETTERS = 60
 _LONGEST = 80
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from shortlist.dataset.ngrams import characters, mixed
+from shortlist.dataset.ngrams import letters_of, mixed
 
 ALIKE = 0.8
 """Jaccard similarity from which two texts are near duplicates."""
@@ -99,7 +99,7 @@ def _blocks(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
 
 def _sketch(texts: pl.Series) -> np.ndarray:
     """The smallest value of each bin (N, BINS)."""
-    letters, owner, left = characters(texts)
+    letters, owner, left = letters_of(texts)
     hashed = np.zeros(len(letters), dtype=np.uint64)
     for place in range(WIDTH):
         hashed *= np.uint64(0x9E3779B1)

@@ -51,6 +51,10 @@ class Cut(Config):
     def _a_value_has_a_rule(self) -> "Cut":
         if self.value is not None and self.rule in ("auto", "expected"):
             raise ValueError(f"rule={self.rule!r} takes no value: name margin, threshold or top_k for {self.value}")
+        if self.value is not None and self.rule == "top_k" and (self.value < 1 or self.value % 1):
+            raise ValueError(f"top_k keeps a whole number of items, 1 at least, not {self.value}")
+        if self.value is not None and self.rule in ("margin", "threshold") and self.value > 1:
+            raise ValueError(f"a {self.rule} is a share, from 0 to 1, not {self.value}")
         return self
 
     def fit(self, scored: pl.DataFrame, wanted: pl.DataFrame) -> "FittedCut":

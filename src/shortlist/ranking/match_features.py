@@ -31,7 +31,7 @@ from pydantic import PositiveInt
 from shortlist.config import Config
 from shortlist.dataset.attributes import grouping_columns, own_columns, table_of
 from shortlist.dataset.dataset import Dataset
-from shortlist.dataset.texts import PARENT, is_worded
+from shortlist.dataset.texts import PARENT, is_worded, parents_of
 from shortlist.models.retrieval import Request, Retriever
 from shortlist.ranking.alikeness import Lists, crowd, to_relatives
 
@@ -105,12 +105,9 @@ class FittedMatchFeatures:
 
     def of_users(self, table: pl.DataFrame) -> pl.DataFrame:
         """What counts of users, a row each: `user_id`, `parent`, the columns that items have too, the features."""
-        ids = table["user_id"]
-        parent = pl.col(self.recipe.parent) if self.recipe.parent in table.columns else pl.lit(None)
+        parents = parents_of(table, self.recipe.parent, table["user_id"])
         features = _numbers(table.drop("user_id", self.recipe.parent, strict=False), "user")
-        return table.select("user_id", parent.cast(ids.dtype).alias("parent"), *_shared(table, self.both)).hstack(
-            features
-        )
+        return table.select("user_id", parents, *_shared(table, self.both)).hstack(features)
 
     def of_items(self, table: pl.DataFrame) -> pl.DataFrame:
         """What counts of items, a row each: the columns that users have too, the features."""
