@@ -1,6 +1,7 @@
 """The baselines stand beside whatever is judged."""
 
 import polars as pl
+from polars.testing import assert_frame_equal
 
 import shortlist as sl
 from shortlist.tables import samples
@@ -18,7 +19,8 @@ def test_lists_judged_on_a_split_stand_beside_every_baseline():
     found = sl.evaluate(lists["repurchase"], split, ["map@5", "coverage@5", "novelty@5", "diversity@5"])
     assert found.table["model"].unique(maintain_order=True).to_list() == MODELS
     mine, theirs = (found.table.filter(model=name).drop("model") for name in ("model", "repurchase"))
-    assert mine.equals(theirs)
+    # Where a column stands in a product of matrices may change the last bit of an end of its interval.
+    assert_frame_equal(mine, theirs, rel_tol=1e-12)
     assert found.differences["p_holm"].drop_nulls().min() >= 0
 
 
