@@ -14,7 +14,7 @@ NAMES = {
     *("k_fold", "rolling", "Tree", "check", "Findings"),
     *("Popular", "Repurchase", "CoVisit", "SameAttribute", "UserKNN", "LambdaMART", "Features"),
     *("ItemKNN", "EASE", "GraphFilter", "ALS", "BPR", "MatrixFactorization", "Next"),
-    *("TextSearch", "TextMatch", "Text", "MatchFeatures", "Cut", "Folds"),
+    *("TextSearch", "TextMatch", "NGrams", "Pretrained", "Text", "MatchFeatures", "Cut", "Folds"),
     *(
         "Regression",
         "FittedRegression",
@@ -41,6 +41,11 @@ def test_the_public_names_are_these_and_all_are_there() -> None:
     assert set(dir(sl)) >= NAMES
     for name in sl.__all__:
         assert getattr(sl, name).__doc__
+
+
+def test_a_name_stays_what_it_is_once_its_module_is_there() -> None:
+    # A module that is called as what it holds would take its place in the package when it is imported.
+    assert not NAMES & {file.stem for file in Path(sl.__file__).parent.iterdir()}
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shortlist.leaks.check import check
     from shortlist.leaks.findings import Findings
     from shortlist.loading import load
-    from shortlist.memory_report import memory_report
+    from shortlist.memory_needs import memory_report
     from shortlist.models.als import ALS
     from shortlist.models.bayesian_mf import BayesianMF
     from shortlist.models.bias import Bias
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from shortlist.models.repurchase import Repurchase
     from shortlist.models.same_attribute import SameAttribute
     from shortlist.models.svdpp import SVDpp
+    from shortlist.models.text_encoders import NGrams, Pretrained
     from shortlist.models.text_match import TextMatch
     from shortlist.models.text_search import TextSearch
     from shortlist.models.user_knn import UserKNN
@@ -89,10 +90,12 @@ __all__ = [
     "MatchFeatures",
     "MatrixFactorization",
     "MissingExtraError",
+    "NGrams",
     "NeuralRatings",
     "Next",
     "Pipeline",
     "Popular",
+    "Pretrained",
     "Regression",
     "RejectsError",
     "Repurchase",
@@ -164,6 +167,8 @@ _HOMES = {
     "Split": "dataset.split",
     "Tree": "dataset.folds",
     "Text": "dataset.texts",
+    "NGrams": "models.text_encoders",
+    "Pretrained": "models.text_encoders",
     "TextMatch": "models.text_match",
     "TextSearch": "models.text_search",
     "MatchFeatures": "ranking.match_features",
@@ -186,7 +191,7 @@ _HOMES = {
     "liked_chart": "reporting.inside",
     "load": "loading",
     "loss_chart": "reporting.inside",
-    "memory_report": "memory_report",
+    "memory_report": "memory_needs",
     "rate_chart": "reporting.inside",
     "report": "reporting.writing",
     "rolling": "dataset.folds",

@@ -25,6 +25,7 @@ from shortlist.models.popular import Popular
 from shortlist.models.repurchase import Repurchase
 from shortlist.models.retrieval import Request
 from shortlist.models.same_attribute import SameAttribute
+from shortlist.models.text_encoders import NGrams
 from shortlist.models.text_match import TextMatch
 from shortlist.models.text_search import TextSearch
 from shortlist.models.user_knn import UserKNN
@@ -63,7 +64,7 @@ RECIPES: dict[str, Any] = {
     ),
     "text_search": TextSearch(),
     "text_search by bm25": TextSearch(weighting="bm25", shortest=3, longest=3),
-    "text_match": TextMatch(factors=8, buckets=500, negatives=8, training=QUICK),
+    "text_match": TextMatch(encoder=NGrams(factors=8, buckets=500), negatives=8, near=1, training=QUICK),
     "next of the batch": Next(factors=8, hidden=16, loss="softmax", negatives="batch", tied=False, training=QUICK),
 }
 ANSWERS_STRANGERS = {"popular", "popular of an age"}

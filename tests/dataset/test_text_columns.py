@@ -38,7 +38,7 @@ def test_a_title_comes_first_then_all_texts_and_those_above(data: Dataset) -> No
     fields = text.of(table, text.named(table, data.user_ids.ids))
     assert [share for _, share in fields] == [1.0, REST, REST]
     assert fields[0][0].to_list() == TOPICS["title"].to_list()
-    assert [crumb.split() for crumb in fields[2][0]] == [[], ["Biology"], ["Cells", "Biology"], []]
+    assert fields[1][0].to_list() == ["", "Biology", "Cells. Biology", ""]
 
 
 def test_only_so_many_of_those_above_count(data: Dataset) -> None:

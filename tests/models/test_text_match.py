@@ -8,13 +8,13 @@ from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.folds import Tree, k_fold
 from shortlist.dataset.split import Split
 from shortlist.models.retrieval import Request
+from shortlist.models.text_encoders import NGrams
 from shortlist.models.text_match import FittedTextMatch, TextMatch
 from shortlist.tables import samples
 from shortlist.training.plan import Training
 
 RECIPE = TextMatch(
-    factors=32,
-    buckets=4096,
+    encoder=NGrams(factors=32, buckets=4096),
     negatives=64,
     training=Training(epochs=8, batch_size=128, learning_rate=0.02, weight_decay=0.0, epsilon=1e-8),
 )
@@ -78,11 +78,12 @@ def test_what_comes_later_is_read_as_what_was_there(fitted: FittedTextMatch, spl
 
 
 def test_before_training_a_score_is_about_that_of_tf_idf(split: Split) -> None:
-    start = RECIPE.model_copy(update={"factors": 2_000, "buckets": 2**16}).fit(split.train.before(0))
+    wide = NGrams(factors=2_000, buckets=2**16)
+    start = RECIPE.model_copy(update={"encoder": wide}).fit(split.train.before(0))
     recipe = start.recipe
     items = split.train.engine.frame(split.train.items.order_by("item"))
-    bags = recipe.bags(recipe.items, items, start.above_items)
-    met = np.bincount(bags.indices, minlength=recipe.buckets)
+    bags = wide.read(recipe.items.of(items, start.above_items), recipe.kinds(items), "item").matrix
+    met = np.bincount(bags.indices, minlength=wide.buckets)
     weighed = bags.multiply(1 + np.log((1 + len(items)) / (1 + met))[None, :]).tocsr()
     unit = weighed / np.sqrt(weighed.multiply(weighed).sum(axis=1))[:, None]
     exact = (unit @ unit.T).toarray()

@@ -8,7 +8,7 @@ import pytest
 
 import shortlist as sl
 from shortlist.errors import ConfigError
-from shortlist.memory_report import memory_report
+from shortlist.memory_needs import memory_report
 from shortlist.tables import samples
 from shortlist.training.memory import Needs
 

@@ -55,8 +55,9 @@ class Text(Config):
         return self.model_copy(update={"columns": columns, "parent": parent})
 
     def of(self, table: pl.DataFrame, above: pl.DataFrame) -> list[tuple[pl.Series, float]]:
-        """The texts of each row of a table, and what a term in them counts; call it on `settled` texts.
+        """The texts of each row of a table, and what a term in them counts: the first, those above it, the others.
 
+        Call it on `settled` texts.
         `above` are those of `named` that may stand above it. Columns that the table lacks say nothing.
         """
         fields = [
@@ -66,7 +67,7 @@ class Text(Config):
         ]
         if self.parent is not None and self.parent in table.columns and self.ancestors:
             parents = parents_of(table, self.parent, above["id"])
-            fields.append((_breadcrumb(parents, above, self.ancestors), REST))
+            fields.insert(1, (_breadcrumb(parents, above, self.ancestors), REST))
         return fields or [(pl.repeat("", table.height, eager=True, dtype=pl.String), 1.0)]
 
     def named(self, table: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
@@ -125,6 +126,6 @@ def _breadcrumb(parents: pl.Series, above: pl.DataFrame, ancestors: int) -> pl.S
     at, titles = pl.DataFrame({"id": parents}), []
     for _ in range(ancestors):
         found = at.join(tree, on="id", how="left", maintain_order="left")
-        titles.append(found["title"].fill_null(""))
+        titles.append(found["title"].replace("", None))
         at = found.select(id="parent")
-    return pl.select(pl.concat_str(titles, separator=" ")).to_series()
+    return pl.select(pl.concat_str(titles, separator=". ", ignore_nulls=True)).to_series()

@@ -19,6 +19,7 @@ from shortlist.models.next import FittedNext, Next
 from shortlist.models.popular import FittedPopular, Popular
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
+from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Pretrained
 from shortlist.models.text_match import FittedTextMatch, TextMatch
 from shortlist.models.text_search import FittedTextSearch, TextSearch
 from shortlist.models.user_knn import FittedUserKNN, UserKNN
@@ -49,7 +50,7 @@ KINDS: dict[str, type] = {
         *(MatrixFactorization, FittedMatrixFactorization, Next, FittedNext, Vocabulary, Training),
         *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
         *(FittedItemToItem, FittedALS, FittedBPR, Text, TextSearch, FittedTextSearch),
-        *(TextMatch, FittedTextMatch),
+        *(TextMatch, FittedTextMatch, NGrams, FittedNGrams, Pretrained, FittedPretrained),
     )
 }
 """Every recipe and fitted model of this room, for the store."""

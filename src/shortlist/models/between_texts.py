@@ -1,7 +1,8 @@
-"""Between texts: what models share that hold the texts of users against those of items, term by term."""
+"""Between texts: what models share that hold the texts of users against those of items."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -13,16 +14,13 @@ from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.ngrams import CHARACTERS, counted, salts
 from shortlist.dataset.texts import Text, shared_columns
 
+Fields: TypeAlias = Sequence[tuple[pl.Series, float]]
+"""Columns of texts, and what a term in each counts."""
 
-class BetweenTexts(Config):
-    """Which texts are held against each other, and in which terms."""
 
-    users: Text = Text()
-    """What speaks of a user (a topic, a question)."""
-    items: Text = Text()
-    """What speaks of an item."""
-    within: tuple[str, ...] | None = None
-    """Columns of both in which they must agree; none named, the language where both tell it; () for no column."""
+class Terms(Config):
+    """What terms texts are made of."""
+
     shortest: PositiveInt = 2
     """Characters of the shortest term."""
     longest: PositiveInt = 4
@@ -35,6 +33,21 @@ class BetweenTexts(Config):
         if self.shortest > self.longest:
             raise ValueError(f"the shortest term has {self.shortest} characters, the longest only {self.longest}")
         return self
+
+    def terms(self, fields: Fields, salts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The terms of texts: see `counted`; those of texts of different `salts` (int64) never meet."""
+        return counted(fields, salts.view(np.uint64), self.shortest, self.longest, self.characters)
+
+
+class BetweenTexts(Config):
+    """Which texts are held against each other."""
+
+    users: Text = Text()
+    """What speaks of a user (a topic, a question)."""
+    items: Text = Text()
+    """What speaks of an item."""
+    within: tuple[str, ...] | None = None
+    """Columns of both in which they must agree; none named, the language where both tell it; () for no column."""
 
     def settled(self, data: Dataset) -> "tuple[Self, Sides]":
         """The same with all columns named, and what the dataset says in them.
@@ -52,11 +65,6 @@ class BetweenTexts(Config):
         above_users = recipe.users.named(user_table, data.user_ids.ids)
         above_items = recipe.items.named(item_table, data.item_ids.ids)
         return recipe, Sides(user_table, item_table, above_users, above_items)
-
-    def terms(self, text: Text, table: pl.DataFrame, above: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The terms of the rows of a table of users or items, of whom `text` speaks: see `counted`."""
-        salt = self.kinds(table).view(np.uint64)
-        return counted(text.of(table, above), salt, self.shortest, self.longest, self.characters)
 
     def kinds(self, table: pl.DataFrame) -> np.ndarray:
         """A number (int64) for what each row is in the columns that must agree; one that the table lacks is null."""

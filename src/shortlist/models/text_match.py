@@ -1,126 +1,115 @@
-"""TextMatch: an encoder of texts, learnt from the pairs that belong together.
+"""TextMatch: an encoder of texts, made to tell what belongs together by the pairs that do.
 
-score(u, i) = x(u) · x(i), x(t) = Σ over the terms of t of log(1 + tf) · e(term), made of length one. Terms are runs of
-characters (see `ngrams`), put into so many `buckets` by their hash, so that any text of any language has a vector. The
-vectors e start at random, as long as the idf of the bucket: before the first step a score is about that of TF-IDF. They
-learn to tell the item that belongs to a user from those of the other pairs of a batch, and from some of the same kind
-that are drawn (InfoNCE); batches are of one kind, a language say, and what else belongs to a user is not held a miss.
+score(u, i) = x(u) · x(i), x(t) the vector of length one that the encoder makes of a text. It learns to tell the item
+that belongs to a user from those of the other pairs of a batch, and from some of the same kind that are drawn, at
+random or among those that it took for the nearest before it learnt (InfoNCE, with a margin where one is wanted).
+Batches are of one kind, a language say, and what else belongs to a user is not held a miss. Users and items share the
+encoder.
 
-Source: vectors of texts as sums over runs of characters: Bojanowski et al., "Enriching Word Vectors with Subword
-Information", TACL 2017; the other pairs as misses: Henderson et al., "Efficient Natural Language Response Suggestion",
-2017.
-Differs: the start; users and items share the vectors; runs of other kinds (`within`) are other terms.
-Cost of an epoch: 4 D flops for an entry of a bag, 4 (B + negatives) D for a pair, and 16 bytes of each weight a step.
+Source: the other pairs as misses: Henderson et al., "Efficient Natural Language Response Suggestion", 2017; the nearest
+wrong ones: Xiong et al., "Approximate Nearest Neighbor Negative Contrastive Learning", ICLR 2021 (there they are looked
+for again and again).
+Cost of an epoch with n-grams: 4 D flops for an entry of a bag, 4 (B + negatives) D for a pair, and 16 bytes of each
+weight a step; with a transformer: 6 flops for each of its weights and each token, twice a pair.
 
-Shapes: U users, I items, E entries of bags, P pairs, B of a batch, C candidates of a batch, D = factors.
+Shapes: U users, I items, P pairs, B of a batch, C candidates of a batch, H misses that are near, D numbers of a vector.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 from scipy import sparse
 
 from shortlist.dataset.dataset import Dataset
-from shortlist.dataset.texts import Text
 from shortlist.dataset.views import interactions
 from shortlist.models.between_texts import BetweenTexts
 from shortlist.models.factors import most_alike, nearest_items, vectors_of
 from shortlist.models.networks import NOTHING, trained
 from shortlist.models.retrieval import Request
+from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Opened, Pretrained, Rows
 from shortlist.seeds import Seeds
-from shortlist.training.plan import Training, torch_for
+from shortlist.training.memory import Needs
+from shortlist.training.plan import Training
 
-_AT_ONCE = 8_192
-"""Texts that are made vectors of at one time."""
+if TYPE_CHECKING:
+    from torch import nn
+
+NEAR = 30
+"""Items among which the misses that are near are drawn for a user."""
 
 
 class TextMatch(BetweenTexts):
     """Recipe for an encoder of texts that learns from the pairs."""
 
     kind: Literal["text_match"] = "text_match"
-    factors: PositiveInt = 64
-    """Length of a vector."""
-    buckets: int = Field(2**16, ge=1)
-    """Vectors that terms are put to."""
+    encoder: Annotated[NGrams | Pretrained, Field(discriminator="kind")] = NGrams()
+    """What makes vectors of texts: one of our own, or one that somebody trained."""
     temperature: PositiveFloat = 0.07
     """What scores are divided by: the smaller, the more the hardest misses count."""
-    negatives: PositiveInt = 512
-    """Items of the kind that are drawn for a batch, beside those of the other pairs."""
-    training: Training = Training(
-        epochs=10, batch_size=512, learning_rate=0.02, weight_decay=0.0, warm_up=0.1, epsilon=1e-8
-    )
-    """How it is trained."""
+    margin: NonNegativeFloat = 0.0
+    """By how much what belongs to a user must win."""
+    margin_of: Literal["cosine", "angle"] = "cosine"
+    """What the margin is taken off: the cosine, or in radians the angle (ArcFace)."""
+    negatives: NonNegativeInt | None = None
+    """Items of the kind that are drawn for a batch, beside those of the other pairs; none named: 512 for n-grams, none
+    for an encoder that somebody trained."""
+    near: NonNegativeInt = 0
+    """Misses of each pair of a batch that are drawn among the user's nearest before training."""
+    training: Training | None = None
+    """How it is trained; none named: as suits the encoder."""
     seed: int = 0
     """Of the start, of the order of the pairs and of the items that are drawn."""
     votes: PositiveFloat = 1.0
     """How much its ranks count where those of several retrievers are fused."""
 
+    def needs(self, _: int, __: int, rows: int) -> Needs:
+        """What training will need where there are so many pairs, of texts as long as are looked at."""
+        encoder = self.encoder.opened()
+        return encoder.needs(rows, (self.training or encoder.plan).batch_of(rows))
+
     def fit(self, data: Dataset) -> "FittedTextMatch":
         """Train. Users and items without a text, and unknown ones, get nothing and are never answered.
 
-        Without events the start is all there is. Tables without a text, and columns that they lack, raise
-        `ColumnError`; without torch, `MissingExtraError`.
+        Without events, and of an encoder that does not learn, the start is all there is. Tables without a text, and
+        columns that they lack, raise `ColumnError`; a folder that holds no encoder `ConfigError`; without torch or
+        sentence-transformers, where an encoder needs them, `MissingExtraError`.
         """
-        torch = torch_for("training a network")
-        from shortlist.nn.texts import Bags
-        from shortlist.training.batches import Batches
-
         recipe, sides = self.settled(data)
-        user_bags = recipe.bags(recipe.users, sides.users, sides.above_users)
-        item_bags = recipe.bags(recipe.items, sides.items, sides.above_items)
-        met_T = np.bincount(item_bags.indices, minlength=self.buckets)
-        idf_T = (1 + np.log((1 + sides.items.height) / (1 + met_T))).astype(np.float32)
-        seeds = Seeds(self.seed)
-        net = Bags(torch.from_numpy(idf_T), self.factors, torch.Generator().manual_seed(seeds.number("start")))
-        kind_I = recipe.kinds(sides.items)
-        met_UI = _with_texts(interactions(data), user_bags, item_bags)
-        training, losses = self.training, NOTHING
-        if met_UI.nnz:
-            pairs = _Pairs(met_UI, user_bags, item_bags, kind_I, self.negatives)
-            batches = Batches(
-                met_UI.nnz, training.batch_of(met_UI.nnz), seeds.number("order"), pairs.batch,
-                groups=np.unique(kind_I[met_UI.indices], return_inverse=True)[1],
-            )  # fmt: skip
-            width = 4 * self.factors + self.negatives
-            arrays = (met_UI.indptr, met_UI.indices, user_bags.indices, item_bags.indices)
-            losses, training = trained(
-                recipe, training, net, _loss(self.temperature), batches, width=width, arrays=arrays
-            )
-        vectors = net.weight.detach().numpy().copy()
-        return FittedTextMatch(
-            recipe=recipe.model_copy(update={"training": training}),
-            vectors=vectors,
-            user_factors=_encoded(vectors, user_bags),
-            item_factors=_encoded(vectors, item_bags),
-            user_kinds=recipe.kinds(sides.users),
-            item_kinds=kind_I,
-            above_users=sides.above_users,
-            above_items=sides.above_items,
-            losses=losses,
-        )
+        encoder = recipe.encoder.opened()
+        kinds = recipe.kinds(sides.users), recipe.kinds(sides.items)
+        users = encoder.read(recipe.users.of(sides.users, sides.above_users), kinds[0], "user")
+        items = encoder.read(recipe.items.of(sides.items, sides.above_items), kinds[1], "item")
+        net = encoder.network(items, Seeds(self.seed).number("start"))  # type: ignore[arg-type]
 
-    def bags(self, text: Text, table: pl.DataFrame, above: pl.DataFrame) -> sparse.csr_array:
-        """The terms of each row of a table (float32, rows × buckets): log(1 + tf), summed in a bucket."""
-        row_E, term_E, times_E = self.terms(text, table, above)
-        bucket_E = (term_E.view(np.uint64) % np.uint64(self.buckets)).astype(np.int64)
-        bags = sparse.csr_array((np.log1p(times_E), (row_E, bucket_E)), shape=(table.height, self.buckets))
-        bags.sum_duplicates()
-        return bags
+        def fitted(recipe: TextMatch, losses: pl.DataFrame, mb: float | None) -> FittedTextMatch:
+            vectors = encoder.encoded(net, users), encoder.encoded(net, items)  # type: ignore[arg-type]
+            above = sides.above_users, sides.above_items
+            return FittedTextMatch(recipe, encoder.fitted(net), *vectors, *kinds, *above, losses, mb)
+
+        met_UI = _with_texts(interactions(data), users.lengths, items.lengths)
+        if not (encoder.learns and met_UI.nnz):
+            return fitted(recipe, NOTHING, None)
+        near_UH = _near(fitted(recipe, NOTHING, None), met_UI) if self.near else None
+        drawn = encoder.drawn if self.negatives is None else self.negatives
+        pairs = _Pairs(met_UI, users, items, kinds[1], drawn, near_UH, self.near)
+        return fitted(*_taught(recipe, encoder, net, pairs))
 
 
 @dataclass(frozen=True)
 class FittedTextMatch:
-    """The `vectors` of terms, those of users and items (float32, D numbers each, of length one; zeros for those without
-    a text), of which kind these are, and the titles of what later ones may stand under.
+    """The `encoder`, the vectors of users and items (float32, D numbers each, of length one; zeros for those without a
+    text), of which kind these are, and the titles of what later ones may stand under.
 
-    `losses` is the path of the loss: see `networks.trained`. The `recipe` names the columns and the rate found.
+    `losses` is the path of the loss: see `networks.trained`; `peak_mb` the most memory that training took, beyond what
+    was held before; None where it did not train. The `recipe` names the columns and the rate found.
     """
 
     recipe: TextMatch
-    vectors: np.ndarray
+    encoder: FittedNGrams | FittedPretrained
     user_factors: np.ndarray
     item_factors: np.ndarray
     user_kinds: np.ndarray
@@ -128,6 +117,7 @@ class FittedTextMatch:
     above_users: pl.DataFrame
     above_items: pl.DataFrame
     losses: pl.DataFrame
+    peak_mb: float | None
 
     def retrieve(self, request: Request) -> pl.DataFrame:
         """The items of the largest score among those of the user's kind."""
@@ -162,15 +152,17 @@ class FittedTextMatch:
     def with_users(self, told: pl.DataFrame) -> "FittedTextMatch":
         """The same where further users follow the known ones, a row of `user_id` and columns each."""
         above = pl.concat([self.above_users, self.recipe.users.named(told, told["user_id"])])
-        later = _encoded(self.vectors, self.recipe.bags(self.recipe.users, told, above))
-        kinds = np.concatenate([self.user_kinds, self.recipe.kinds(told)])
+        kinds = self.recipe.kinds(told)
+        later = self.encoder.encode(self.encoder.read(self.recipe.users.of(told, above), kinds, "user"))  # type: ignore[arg-type]
+        kinds = np.concatenate([self.user_kinds, kinds])
         return replace(self, user_factors=np.vstack([self.user_factors, later]), user_kinds=kinds, above_users=above)
 
     def with_items(self, told: pl.DataFrame) -> "FittedTextMatch":
         """The same where further items follow the known ones, a row of `item_id` and columns each."""
         above = pl.concat([self.above_items, self.recipe.items.named(told, told["item_id"])])
-        later = _encoded(self.vectors, self.recipe.bags(self.recipe.items, told, above))
-        kinds = np.concatenate([self.item_kinds, self.recipe.kinds(told)])
+        kinds = self.recipe.kinds(told)
+        later = self.encoder.encode(self.encoder.read(self.recipe.items.of(told, above), kinds, "item"))  # type: ignore[arg-type]
+        kinds = np.concatenate([self.item_kinds, kinds])
         return replace(self, item_factors=np.vstack([self.item_factors, later]), item_kinds=kinds, above_items=above)
 
 
@@ -179,53 +171,78 @@ class _Pairs:
     """What is learnt from, batch by batch."""
 
     met_UI: sparse.csr_array
-    user_bags: sparse.csr_array
-    item_bags: sparse.csr_array
+    users: Rows
+    items: Rows
     kind_I: np.ndarray
-    negatives: int
+    drawn: int
+    near_UH: np.ndarray | None
+    near: int
+
+    @cached_property
+    def user_P(self) -> np.ndarray:
+        """The user of each pair."""
+        return np.repeat(np.arange(self.met_UI.shape[0]), np.diff(self.met_UI.indptr))
 
     def batch(self, rows: Any, random: Any) -> tuple[Any, ...]:
-        """The bags of the users and of the candidates, and which of these belong to whom."""
+        """The texts of the users and of the candidates, and which of these belong to whom."""
         import torch
 
-        user_P = np.repeat(np.arange(self.met_UI.shape[0]), np.diff(self.met_UI.indptr))
-        user_B, item_B = user_P[rows.numpy()], self.met_UI.indices[rows.numpy()]
-        of_kind = np.flatnonzero(np.isin(self.kind_I, np.unique(self.kind_I[item_B])))
-        drawn = of_kind[torch.randint(len(of_kind), (self.negatives,), generator=random).numpy()]
-        item_C = np.concatenate([item_B, drawn])
+        user_B, item_B = self.user_P[rows.numpy()], self.met_UI.indices[rows.numpy()]
+        parts = [item_B]
+        if self.drawn:
+            of_kind = np.flatnonzero(np.isin(self.kind_I, np.unique(self.kind_I[item_B])))
+            parts.append(of_kind[torch.randint(len(of_kind), (self.drawn,), generator=random).numpy()])
+        if self.near_UH is not None:
+            picked = torch.randint(self.near_UH.shape[1], (len(user_B), self.near), generator=random).numpy()
+            hard = np.take_along_axis(self.near_UH[user_B], picked, axis=1).ravel()
+            parts.append(hard[hard >= 0])
+        item_C = np.concatenate(parts)
         known_BC = torch.from_numpy(self.met_UI[user_B][:, item_C].toarray() > 0)
-        return *_tensors(self.user_bags[user_B]), *_tensors(self.item_bags[item_C]), known_BC
+        return *self.users.tensors(user_B), *self.items.tensors(item_C), known_BC
 
 
-def _loss(temperature: float) -> Any:
+def _taught(
+    recipe: TextMatch, encoder: Opened, net: "nn.Module", pairs: _Pairs
+) -> tuple[TextMatch, pl.DataFrame, float | None]:
+    """Trains the network in place; gives the recipe with the rate found, the path of the loss, the peak of memory."""
     from shortlist.training import losses
+    from shortlist.training.batches import Batches
+    from shortlist.training.memory import peak
 
-    def of(net: Any, batch: Any) -> Any:
-        *bags, known_BC = batch
-        return losses.infonce(net(*bags[:3]), net(*bags[3:]), known_BC, temperature)
+    training = recipe.training or encoder.plan
+    kind_P = np.unique(pairs.kind_I[pairs.met_UI.indices], return_inverse=True)[1]
+    count, order = len(kind_P), Seeds(recipe.seed).number("order")
+    batches = Batches(count, training.batch_of(count), order, pairs.batch, groups=kind_P)
 
-    return of
+    def loss(net: Any, batch: Any) -> Any:
+        *texts, known_BC = batch
+        each = len(texts) // 2
+        vectors = net(*texts[:each]), net(*texts[each:])
+        return losses.infonce(*vectors, known_BC, recipe.temperature, recipe.margin, recipe.margin_of)
 
-
-def _tensors(bags: sparse.csr_array) -> tuple[Any, ...]:
-    import torch
-
-    arrays = (bags.indices.astype(np.int64), bags.indptr[:-1].astype(np.int64), bags.data)
-    return tuple(torch.from_numpy(array) for array in arrays)
-
-
-def _encoded(vectors_TD: np.ndarray, bags: sparse.csr_array) -> np.ndarray:
-    """The vectors (float32) of bags, of length one; zeros for a bag of nothing."""
-    summed = bags @ vectors_TD
-    length = np.sqrt(np.einsum("rd,rd->r", summed, summed, dtype=np.float64))
-    encoded: np.ndarray = (summed / np.where(length > 0, length, 1)[:, None]).astype(np.float32)
-    return encoded
+    arrays = (pairs.met_UI.indptr, pairs.met_UI.indices, *pairs.users.arrays, *pairs.items.arrays)
+    with peak() as most:
+        path, training = trained(
+            recipe, training, net.train(), loss, batches, width=encoder.numbers + pairs.drawn, arrays=arrays
+        )
+    return recipe.model_copy(update={"training": training}), path, most.mb
 
 
-def _with_texts(met_UI: sparse.csr_array, user_bags: sparse.csr_array, item_bags: sparse.csr_array) -> sparse.csr_array:
+def _near(start: "FittedTextMatch", met_UI: sparse.csr_array) -> np.ndarray:
+    """The nearest items (int32, U × H) that do not belong to each user; -1 where there are no more."""
+    met = met_UI.tocoo()
+    users = np.flatnonzero(np.diff(met_UI.indptr)).astype(np.int32)
+    known = pl.DataFrame({"user": met.row.astype(np.int32), "item": met.col.astype(np.int32)})
+    found = start.retrieve(Request(users, NEAR, exclude=known))
+    near_UH = np.full((met_UI.shape[0], NEAR), -1, np.int32)
+    near_UH[found["user"].to_numpy(), found["rank"].to_numpy() - 1] = found["item"].to_numpy()
+    return near_UH
+
+
+def _with_texts(met_UI: sparse.csr_array, user_lengths: np.ndarray, item_lengths: np.ndarray) -> sparse.csr_array:
     """The pairs of which both sides have a text."""
     user_P = np.repeat(np.arange(met_UI.shape[0]), np.diff(met_UI.indptr))
-    there = (np.diff(user_bags.indptr)[user_P] > 0) & (np.diff(item_bags.indptr)[met_UI.indices] > 0)
+    there = (user_lengths[user_P] > 0) & (item_lengths[met_UI.indices] > 0)
     kept = sparse.csr_array((met_UI.data[there], (user_P[there], met_UI.indices[there])), shape=met_UI.shape)
     kept.sort_indices()
     return kept

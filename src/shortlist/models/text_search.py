@@ -25,7 +25,7 @@ from pydantic import PositiveFloat
 from scipy import sparse
 
 from shortlist.dataset.dataset import Dataset
-from shortlist.models.between_texts import BetweenTexts
+from shortlist.models.between_texts import BetweenTexts, Terms
 from shortlist.models.item_to_item import lists, rows_of
 from shortlist.models.retrieval import Request, answered
 
@@ -35,7 +35,7 @@ SKETCHED = 256
 """Numbers of a vector in which texts are held against each other."""
 
 
-class TextSearch(BetweenTexts):
+class TextSearch(BetweenTexts, Terms):
     """Recipe for a search in the items' texts by those of the users."""
 
     kind: Literal["text_search"] = "text_search"
@@ -51,7 +51,8 @@ class TextSearch(BetweenTexts):
         """
         recipe, sides = self.settled(data)
         items = sides.items.height
-        item_E, term_E, times_E = recipe.terms(recipe.items, sides.items, sides.above_items)
+        texts = recipe.items.of(sides.items, sides.above_items)
+        item_E, term_E, times_E = recipe.terms(texts, recipe.kinds(sides.items))
         terms, number_E = np.unique(term_E, return_inverse=True)
         kinds, kind_I = np.unique(recipe.kinds(sides.items), return_inverse=True)
         met_T = np.bincount(number_E, minlength=len(terms))
@@ -150,14 +151,16 @@ class FittedTextSearch:
         Terms that no known item has say nothing of them.
         """
         above = pl.concat([self.above_items, self.recipe.items.named(told, told["item_id"])])
-        text, term, times = self._known(*self.recipe.terms(self.recipe.items, told, above))
+        text, term, times = self._known(*self.recipe.terms(self.recipe.items.of(told, above), self.recipe.kinds(told)))
         later = self.item_weights(text, term, times, told.height)
         weights = sparse.hstack([self.weights, _transposed(later)], format="csr")
         return replace(self, weights=sparse.csr_array(weights), above_items=above)
 
     def read(self, table: pl.DataFrame, above: pl.DataFrame) -> sparse.csr_array:
         """What the rows of a table of users ask (float32, a row each, T columns)."""
-        text, term, times = self._known(*self.recipe.terms(self.recipe.users, table, above))
+        text, term, times = self._known(
+            *self.recipe.terms(self.recipe.users.of(table, above), self.recipe.kinds(table))
+        )
         if self.recipe.weighting == "bm25":
             return self._matrix(text, term, times * self.rarity[term], table.height)
         return _unit(self._matrix(text, term, np.log1p(times) * self.rarity[term], table.height))

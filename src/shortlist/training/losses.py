@@ -9,7 +9,7 @@ Shapes: B rows or pairs, N others, I items, D numbers of a vector, K targets of 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional
@@ -18,6 +18,8 @@ AT_ONCE = 2**23
 """Scores that are held at one time where a loss is over all items."""
 PARTS = 16
 """Parts in which a row of shares is added up."""
+EDGE = 1e-6
+"""How near to -1 and 1 a cosine is looked at."""
 
 Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """The loss of scores (R, I) where the truth is 0 or 1 (R, I), summed over both."""
@@ -77,17 +79,32 @@ def sampled_softmax(
     return _weighed(lost_B, weight_B)
 
 
-def infonce(x_BD: torch.Tensor, y_CD: torch.Tensor, known_BC: torch.Tensor, temperature: float) -> torch.Tensor:
+def infonce(
+    x_BD: torch.Tensor,
+    y_CD: torch.Tensor,
+    known_BC: torch.Tensor,
+    temperature: float,
+    margin: float = 0.0,
+    of: Literal["cosine", "angle"] = "cosine",
+) -> torch.Tensor:
     """-log of the share of e^(x · y / temperature) that the b-th of C candidates has for row b, the mean over rows.
 
     The first B candidates are those that belong to the rows, the others are drawn. What `known_BC` says to belong to a
-    row too is left out: it is no miss.
-    Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018.
+    row too is left out: it is no miss. Vectors have length one: with a `margin` what belongs to a row must win by so
+    much, its cosine being lowered by it, or its angle (in radians) made wider.
+    Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018; margins: Wang et
+    al., "CosFace", and Deng et al., "ArcFace", CVPR 2018 and 2019.
     """
-    score_BC = x_BD @ y_CD.T / temperature
+    cosine_BC = x_BD @ y_CD.T
     own_B = torch.arange(len(x_BD), device=x_BD.device)
-    score_BC = score_BC.masked_fill(known_BC.index_put((own_B, own_B), torch.tensor(False)), -torch.inf)
-    return functional.cross_entropy(score_BC, own_B)
+    own = known_BC.new_zeros(known_BC.shape).index_put((own_B, own_B), torch.tensor(True))
+    if margin and of == "cosine":
+        cosine_BC = torch.where(own, cosine_BC - margin, cosine_BC)
+    elif margin:
+        # Short of the ends, where the slope of the arc cosine has none.
+        wider_BC = torch.cos((torch.acos(cosine_BC.clamp(-1 + EDGE, 1 - EDGE)) + margin).clamp(max=torch.pi))
+        cosine_BC = torch.where(own, wider_BC, cosine_BC)
+    return functional.cross_entropy((cosine_BC / temperature).masked_fill(known_BC & ~own, -torch.inf), own_B)
 
 
 def softmax(x_BD: torch.Tensor, y_ID: torch.Tensor, target_BK: torch.Tensor, *, half: bool = False) -> torch.Tensor:

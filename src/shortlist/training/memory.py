@@ -1,7 +1,8 @@
 """Memory: what training will need, counted before it begins, and what it took.
 
 Counted: a weight is held four times (itself, its gradient, two moments of Adam), in float32; the numbers that a row of
-a batch leaves behind twice (themselves, their gradients); every row that is learnt from with its place in the order.
+a batch leaves behind twice (themselves, their gradients), and what is held at one time however large a batch is; every
+row that is learnt from with its place in the order.
 Not counted: the libraries themselves (torch and Lightning are about 500 MB), and what stood there before.
 """
 
@@ -23,13 +24,16 @@ BATCHES = (256, 1_024, 4_096, 16_384, 65_536)
 
 @dataclass(frozen=True)
 class Needs:
-    """What a network is trained on: its `weights`, the numbers (`width`) that a row leaves behind, the `rows`."""
+    """What a network is trained on: its `weights`, the numbers (`width`) that a row leaves behind, the `rows`, and the
+    numbers (`aside`) that are held beside those of a batch.
+    """
 
     weights: int
     width: int
     rows: int
     row_bytes: int
     batch: int
+    aside: int = 0
 
     def of(self, batch: int | None = None) -> dict[str, int]:
         """Bytes by what they hold, for batches of a size, and in all."""
@@ -37,7 +41,7 @@ class Needs:
             "weights": FLOAT * self.weights,
             "gradients": FLOAT * self.weights,
             "optimizer": (COPIES - 2) * FLOAT * self.weights,
-            "activations": 2 * FLOAT * self.width * min(batch or self.batch, max(self.rows, 1)),
+            "activations": 2 * FLOAT * self.width * min(batch or self.batch, max(self.rows, 1)) + FLOAT * self.aside,
             "rows": (self.row_bytes + PLACE) * self.rows,
         }
         return parts | {"total": sum(parts.values())}
