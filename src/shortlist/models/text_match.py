@@ -85,15 +85,15 @@ class TextMatch(BetweenTexts):
         items = encoder.read(recipe.items.of(sides.items, sides.above_items), kinds[1], "item")
         net = encoder.network(items, Seeds(self.seed).number("start"))  # type: ignore[arg-type]
 
-        def fitted(recipe: TextMatch, losses: pl.DataFrame, mb: float | None) -> FittedTextMatch:
+        def fitted(recipe: TextMatch, losses: pl.DataFrame) -> FittedTextMatch:
             vectors = encoder.encoded(net, users), encoder.encoded(net, items)  # type: ignore[arg-type]
             above = sides.above_users, sides.above_items
-            return FittedTextMatch(recipe, encoder.fitted(net), *vectors, *kinds, *above, losses, mb)
+            return FittedTextMatch(recipe, encoder.fitted(net), *vectors, *kinds, *above, losses)
 
         met_UI = _with_texts(interactions(data), users.lengths, items.lengths)
         if not (encoder.learns and met_UI.nnz):
-            return fitted(recipe, NOTHING, None)
-        near_UH = _near(fitted(recipe, NOTHING, None), met_UI) if self.near else None
+            return fitted(recipe, NOTHING)
+        near_UH = _near(fitted(recipe, NOTHING), met_UI) if self.near else None
         drawn = encoder.drawn if self.negatives is None else self.negatives
         pairs = _Pairs(met_UI, users, items, kinds[1], drawn, near_UH, self.near)
         return fitted(*_taught(recipe, encoder, net, pairs))
@@ -104,8 +104,7 @@ class FittedTextMatch:
     """The `encoder`, the vectors of users and items (float32, D numbers each, of length one; zeros for those without a
     text), of which kind these are, and the titles of what later ones may stand under.
 
-    `losses` is the path of the loss: see `networks.trained`; `peak_mb` the most memory that training took, beyond what
-    was held before; None where it did not train. The `recipe` names the columns and the rate found.
+    `losses` is the path of the loss: see `networks.trained`. The `recipe` names the columns and the rate found.
     """
 
     recipe: TextMatch
@@ -117,7 +116,6 @@ class FittedTextMatch:
     above_users: pl.DataFrame
     above_items: pl.DataFrame
     losses: pl.DataFrame
-    peak_mb: float | None
 
     def retrieve(self, request: Request) -> pl.DataFrame:
         """The items of the largest score among those of the user's kind."""
@@ -201,13 +199,10 @@ class _Pairs:
         return *self.users.tensors(user_B), *self.items.tensors(item_C), known_BC
 
 
-def _taught(
-    recipe: TextMatch, encoder: Opened, net: "nn.Module", pairs: _Pairs
-) -> tuple[TextMatch, pl.DataFrame, float | None]:
-    """Trains the network in place; gives the recipe with the rate found, the path of the loss, the peak of memory."""
+def _taught(recipe: TextMatch, encoder: Opened, net: "nn.Module", pairs: _Pairs) -> tuple[TextMatch, pl.DataFrame]:
+    """Trains the network in place; gives the recipe with the rate found, and the path of the loss."""
     from shortlist.training import losses
     from shortlist.training.batches import Batches
-    from shortlist.training.memory import peak
 
     training = recipe.training or encoder.plan
     kind_P = np.unique(pairs.kind_I[pairs.met_UI.indices], return_inverse=True)[1]
@@ -221,11 +216,9 @@ def _taught(
         return losses.infonce(*vectors, known_BC, recipe.temperature, recipe.margin, recipe.margin_of)
 
     arrays = (pairs.met_UI.indptr, pairs.met_UI.indices, *pairs.users.arrays, *pairs.items.arrays)
-    with peak() as most:
-        path, training = trained(
-            recipe, training, net.train(), loss, batches, width=encoder.numbers + pairs.drawn, arrays=arrays
-        )
-    return recipe.model_copy(update={"training": training}), path, most.mb
+    width = encoder.numbers + pairs.drawn
+    path, training = trained(recipe, training, net.train(), loss, batches, width=width, arrays=arrays)
+    return recipe.model_copy(update={"training": training}), path
 
 
 def _near(start: "FittedTextMatch", met_UI: sparse.csr_array) -> np.ndarray:
