@@ -10,7 +10,7 @@ from shortlist.training.memory import Needs
 def memory_report(recipe: Any, data: Dataset) -> Needs:
     """The bytes that a recipe's weights, gradients, optimizer, activations and rows will take; print it to read it.
 
-    What training took stands in the fitted model: `peak_mb`. Models that no gradients train raise `ConfigError`.
+    What training took stands in a fitted rating network: `peak_mb`. Models that no gradients train raise `ConfigError`.
 
     >>> import shortlist as sl
     >>> from shortlist.tables import samples
