@@ -50,6 +50,7 @@ def test_vectors_are_those_of_sentence_transformers():
     there = [0, 1, 3, 4]
     assert mine[there] == pytest.approx(theirs[there], abs=1e-5)
     assert not mine[2].any()  # a text of nothing has no vector
+    assert not vectors(encoder(), ["", ""]).any()
     assert np.linalg.norm(vectors(encoder(precision="bf16"))[there] - theirs[there], axis=1).max() < 0.1
 
 
@@ -69,6 +70,10 @@ def test_a_table_of_model2vec_is_read_too(tmp_path: Path):
     mean = table[[vocabulary[name] for name in names]].mean(dim=0)
     assert found[0] == pytest.approx((mean / mean.norm()).numpy(), abs=1e-6)
     assert not found[1].any()
+    assert vectors(encoder(folder=str(tmp_path), recompute="layers"), ["ab"])[0] == pytest.approx(found[0])
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(ConfigError, match=r"tokenizer\.json is not there"):
+        encoder(folder=str(tmp_path)).opened()
 
 
 def test_what_holds_no_encoder_is_told(tmp_path: Path):
@@ -76,10 +81,28 @@ def test_what_holds_no_encoder_is_told(tmp_path: Path):
         encoder(folder=str(tmp_path / "absent")).opened()
     with pytest.raises(ConfigError, match=r"neither modules\.json nor"):
         encoder(folder=str(tmp_path)).opened()
+    for name, file, content, told in (
+        ("foreign", "modules.json", '[{"type": "os.path.Transformer", "path": ""}]', "names 'os.path.Transformer'"),
+        ("damaged", "modules.json", "{}}", "does not list the parts"),
+        ("torn", "model.safetensors", "torn", "cannot be read as an encoder"),
+        ("unknown", "config.json", '{"model_type": "none such"}', "cannot be read as an encoder"),
+    ):
+        shutil.copytree(tiny(), tmp_path / name)
+        (tmp_path / name / file).write_text(content)
+        with pytest.raises(ConfigError, match=told):
+            encoder(folder=str(tmp_path / name)).opened()
     shutil.copytree(tiny(), tmp_path / "pickled")
     (tmp_path / "pickled/model.safetensors").rename(tmp_path / "pickled/pytorch_model.bin")
     with pytest.raises(ConfigError, match="is a pickle"):
         encoder(folder=str(tmp_path / "pickled")).opened()
+
+
+def test_what_is_for_training_needs_an_encoder_that_learns():
+    with pytest.raises(ValueError, match="training is for training, and the encoder is taken as it is"):
+        TextMatch(encoder=encoder(), training=TRAINING)
+    data = sl.Dataset.read(samples.shop(users=50, items=20, days=30, seed=1).events)
+    with pytest.raises(ConfigError, match="fine_tune=True"):
+        sl.memory_report(TextMatch(encoder=encoder()), data)
 
 
 def test_vectors_are_kept_by_what_texts_are(tmp_path: Path):
@@ -113,11 +136,11 @@ def test_fine_tuning_lowers_the_loss_and_is_kept(tuned: FittedTextMatch, data: s
         return float(scores[met["user"], met["item"]].mean() - scores.mean())
 
     assert own(tuned) > own(start) + 0.05
-    description = store.write(tmp_path, tuned)
-    again = store.read(tmp_path, description, KINDS)
     users = data.engine.frame(data.users.order_by("user")).drop("user").head(3).with_columns(user_id=pl.lit("later"))
-    for fitted in (tuned, again):
-        assert fitted.with_users(users).user_factors[-3:] == pytest.approx(tuned.user_factors[:3], abs=1e-5)
+    for name, fitted in (("tuned", tuned), ("start", start)):
+        again = store.read(tmp_path / name, store.write(tmp_path / name, fitted), KINDS)
+        for one in (fitted, again):
+            assert one.with_users(users).user_factors[-3:] == pytest.approx(fitted.user_factors[:3], abs=1e-5)
 
 
 @pytest.mark.parametrize("recompute", ["layers", "texts"])

@@ -1,6 +1,7 @@
 """Losses against their definitions, the slow way."""
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -45,6 +46,26 @@ def test_infonce_leaves_out_what_belongs_to_a_row_too() -> None:
         among = [c for c in range(5) if c == row or not known_BC[row, c]]
         rows.append(-math.log(math.exp(scores[row]) / sum(math.exp(scores[c]) for c in among)))
     assert losses.infonce(x_BD, y_CD, known_BC, 0.5).item() == pytest.approx(sum(rows) / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("of", ["cosine", "angle"])
+def test_with_a_margin_what_belongs_to_a_row_must_win_by_so_much(of: Literal["cosine", "angle"]) -> None:
+    """By hand, a row at a time; vectors have length one, and the first pair is the same vector twice."""
+    random = torch.Generator().manual_seed(1)
+    x_BD = torch.nn.functional.normalize(torch.randn(3, 4, generator=random), dim=1)
+    y_CD = torch.cat([x_BD[:1], torch.nn.functional.normalize(torch.randn(3, 4, generator=random), dim=1)])
+    rows = []
+    for row in range(3):
+        cosines = [min(1.0, float(x_BD[row] @ y_CD[c])) for c in range(4)]
+        own = cosines[row] - 0.2 if of == "cosine" else math.cos(min(math.acos(cosines[row]) + 0.2, math.pi))
+        scores = [(own if c == row else cosines[c]) / 0.5 for c in range(4)]
+        rows.append(-math.log(math.exp(scores[row]) / sum(math.exp(score) for score in scores)))
+    x_BD.requires_grad_()
+    found = losses.infonce(x_BD, y_CD, torch.zeros(3, 4).bool(), 0.5, 0.2, of)
+    assert found.item() == pytest.approx(sum(rows) / 3, rel=1e-3)
+    found.backward()
+    assert x_BD.grad is not None
+    assert x_BD.grad.isfinite().all()
 
 
 def sigmoid(score: float) -> float:

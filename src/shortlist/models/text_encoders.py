@@ -63,6 +63,50 @@ class Rows(Protocol):
         ...
 
 
+class Opened(Protocol):
+    """An encoder that reads texts and may learn; `Any` are its own `Rows`, and its network."""
+
+    @property
+    def plan(self) -> Training:
+        """How it is trained where no other plan is named."""
+        ...
+
+    @property
+    def drawn(self) -> int:
+        """Misses that are drawn for a batch where no other number is named."""
+        ...
+
+    @property
+    def learns(self) -> bool:
+        """Whether pairs change it."""
+        ...
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that a pair leaves behind in training."""
+        ...
+
+    def needs(self, rows: int, batch: int) -> Needs:
+        """What training will need of memory where there are so many pairs."""
+        ...
+
+    def read(self, fields: Fields, salts: np.ndarray, side: Side, /) -> Any:
+        """The texts as the network takes them."""
+        ...
+
+    def network(self, items: Any, seed: int, /) -> "nn.Module":
+        """The network before training."""
+        ...
+
+    def encoded(self, network: Any, rows: Any, /) -> np.ndarray:
+        """The vectors (float32, N × D) that a network makes of texts, of length one; zeros for a text of nothing."""
+        ...
+
+    def fitted(self, network: Any, /) -> "FittedNGrams | FittedPretrained":
+        """What is kept of a network."""
+        ...
+
+
 class NGrams(Terms):
     """An encoder that sums the vectors of a text's terms, which are put into `buckets` by their hash."""
 
@@ -162,7 +206,7 @@ class FittedNGrams:
         """As that of the recipe."""
         return self.recipe.read(fields, salts, side)
 
-    def encode(self, rows: Bags) -> np.ndarray:
+    def encode(self, rows: Any) -> np.ndarray:
         """The vectors (float32, N × D) of texts, of length one; zeros for a text of nothing."""
         summed = rows.matrix @ self.vectors
         length = np.sqrt(np.einsum("rd,rd->r", summed, summed, dtype=np.float64))
@@ -346,7 +390,7 @@ class FittedPretrained:
         """The tokens of each text."""
         return self._opened.read(fields, salts, side)
 
-    def encode(self, rows: Tokens) -> np.ndarray:
+    def encode(self, rows: Any) -> np.ndarray:
         """The vectors of texts: see `OpenedPretrained`."""
         return self._opened.encode(rows)
 
@@ -385,6 +429,3 @@ def _runs(lengths: np.ndarray, at_once: int) -> Sequence[slice]:
         runs.append(slice(start, min(stop, len(lengths))))
         start = stop
     return runs
-
-
-Opened = NGrams | OpenedPretrained

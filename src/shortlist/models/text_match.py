@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 from scipy import sparse
 
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import interactions
+from shortlist.errors import ConfigError
 from shortlist.models.between_texts import BetweenTexts
 from shortlist.models.factors import most_alike, nearest_items, vectors_of
 from shortlist.models.networks import NOTHING, trained
@@ -66,9 +67,19 @@ class TextMatch(BetweenTexts):
     votes: PositiveFloat = 1.0
     """How much its ranks count where those of several retrievers are fused."""
 
+    @model_validator(mode="after")
+    def _learns_what_it_is_told(self) -> "TextMatch":
+        told = {"training": self.training, "negatives": self.negatives, "near": self.near, "margin": self.margin}
+        named = [name for name, value in told.items() if value]
+        if isinstance(self.encoder, Pretrained) and not self.encoder.fine_tune and named:
+            raise ValueError(f"{named[0]} is for training, and the encoder is taken as it is: name fine_tune = true")
+        return self
+
     def needs(self, _: int, __: int, rows: int) -> Needs:
         """What training will need where there are so many pairs, of texts as long as are looked at."""
-        encoder = self.encoder.opened()
+        encoder: Opened = self.encoder.opened()
+        if not encoder.learns:
+            raise ConfigError("an encoder that is taken as it is needs no memory to train: name fine_tune=True")
         return encoder.needs(rows, (self.training or encoder.plan).batch_of(rows))
 
     def fit(self, data: Dataset) -> "FittedTextMatch":
@@ -79,14 +90,14 @@ class TextMatch(BetweenTexts):
         sentence-transformers, where an encoder needs them, `MissingExtraError`.
         """
         recipe, sides = self.settled(data)
-        encoder = recipe.encoder.opened()
+        encoder: Opened = recipe.encoder.opened()
         kinds = recipe.kinds(sides.users), recipe.kinds(sides.items)
         users = encoder.read(recipe.users.of(sides.users, sides.above_users), kinds[0], "user")
         items = encoder.read(recipe.items.of(sides.items, sides.above_items), kinds[1], "item")
-        net = encoder.network(items, Seeds(self.seed).number("start"))  # type: ignore[arg-type]
+        net = encoder.network(items, Seeds(self.seed).number("start"))
 
         def fitted(recipe: TextMatch, losses: pl.DataFrame) -> FittedTextMatch:
-            vectors = encoder.encoded(net, users), encoder.encoded(net, items)  # type: ignore[arg-type]
+            vectors = encoder.encoded(net, users), encoder.encoded(net, items)
             above = sides.above_users, sides.above_items
             return FittedTextMatch(recipe, encoder.fitted(net), *vectors, *kinds, *above, losses)
 
@@ -151,7 +162,7 @@ class FittedTextMatch:
         """The same where further users follow the known ones, a row of `user_id` and columns each."""
         above = pl.concat([self.above_users, self.recipe.users.named(told, told["user_id"])])
         kinds = self.recipe.kinds(told)
-        later = self.encoder.encode(self.encoder.read(self.recipe.users.of(told, above), kinds, "user"))  # type: ignore[arg-type]
+        later = self.encoder.encode(self.encoder.read(self.recipe.users.of(told, above), kinds, "user"))
         kinds = np.concatenate([self.user_kinds, kinds])
         return replace(self, user_factors=np.vstack([self.user_factors, later]), user_kinds=kinds, above_users=above)
 
@@ -159,7 +170,7 @@ class FittedTextMatch:
         """The same where further items follow the known ones, a row of `item_id` and columns each."""
         above = pl.concat([self.above_items, self.recipe.items.named(told, told["item_id"])])
         kinds = self.recipe.kinds(told)
-        later = self.encoder.encode(self.encoder.read(self.recipe.items.of(told, above), kinds, "item"))  # type: ignore[arg-type]
+        later = self.encoder.encode(self.encoder.read(self.recipe.items.of(told, above), kinds, "item"))
         kinds = np.concatenate([self.item_kinds, kinds])
         return replace(self, item_factors=np.vstack([self.item_factors, later]), item_kinds=kinds, above_items=above)
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from torch import nn
@@ -26,6 +27,8 @@ from shortlist.errors import ConfigError
 
 Recompute = Literal["nothing", "layers", "texts"]
 """What is computed again on the way back rather than held: nothing; within layers; all but the vectors of texts."""
+PICKLED = ("pytorch_model*.bin", "adapter_model*.bin", "*.pt", "*.pth", "*.pkl")
+"""Names of files of weights that may run code when they are read."""
 PROMPTS = {"user": ("query",), "item": ("document", "passage")}
 """Names of the words that a directory wants before the texts of either side."""
 
@@ -42,7 +45,7 @@ class Sentences(nn.Module):
         super().__init__()
         self.inner, self._at_once, self._recompute = inner, at_once, recompute
         self._tokens = int(min(tokens, inner.max_seq_length or tokens))
-        if recompute == "layers":
+        if recompute == "layers" and not self.is_static:
             model = self._first.auto_model
             again = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
             again({"use_reentrant": False})
@@ -131,23 +134,47 @@ class Sentences(nn.Module):
 
 
 def opened(folder: Path) -> SentenceTransformer:
-    """The network that a directory holds. One that is none, or keeps its weights in pickles, raises `ConfigError`."""
-    if not folder.is_dir():
-        raise ConfigError(f"{str(folder)!r} is no directory: name one that holds an encoder; none is fetched")
-    if not (folder / "modules.json").exists() and not (folder / "config.json").exists():
-        raise ConfigError(f"{str(folder)!r} holds no encoder: neither modules.json nor config.json is there")
-    for pickled in (*folder.rglob("pytorch_model*.bin"), *folder.rglob("*.pt")):
-        if not any(pickled.parent.glob("*.safetensors")):
-            raise ConfigError(f"{str(pickled)!r} is a pickle, which may run code: save the encoder as safetensors")
-    with _quiet():
-        if not (folder / "modules.json").exists() and _is_model2vec(folder):
-            return SentenceTransformer(modules=[_static(folder)], device="cpu")
-        inner = SentenceTransformer(
-            str(folder), device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True}
-        )
+    """The network that a directory holds. One that is none, is damaged, names code that is not sentence-transformers'
+    own, or keeps its weights in pickles, raises `ConfigError`.
+    """
+    _looked_at(folder)
+    try:
+        with _quiet():
+            if not (folder / "modules.json").exists() and _is_model2vec(folder):
+                return SentenceTransformer(modules=[_static(folder)], device="cpu")
+            inner = SentenceTransformer(
+                str(folder), device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True}
+            )
+    except (OSError, ValueError, KeyError, TypeError, ImportError, SafetensorError) as error:
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        raise ConfigError(f"{str(folder)!r} cannot be read as an encoder: {told[0]}") from error
     if not isinstance(inner[0], StaticEmbedding) and not hasattr(inner[0], "auto_model"):
         raise ConfigError(f"{str(folder)!r} begins with a {type(inner[0]).__name__}: only transformers and tables do")
     return inner
+
+
+def _looked_at(folder: Path) -> None:
+    """Raises where a directory cannot hold an encoder, or might run code."""
+    if not folder.is_dir():
+        raise ConfigError(f"{str(folder)!r} is no directory: name one that holds an encoder; none is fetched")
+    modules = folder / "modules.json"
+    if not modules.exists() and not (folder / "config.json").exists():
+        raise ConfigError(f"{str(folder)!r} holds no encoder: neither modules.json nor config.json is there")
+    for pattern in PICKLED:
+        for pickled in folder.rglob(pattern):
+            if not any(pickled.parent.glob("*model*.safetensors")):
+                raise ConfigError(f"{str(pickled)!r} is a pickle, which may run code: save the encoder as safetensors")
+    if not modules.exists():
+        return
+    try:
+        kinds = [module["type"] for module in json.loads(modules.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{str(modules)!r} does not list the parts of an encoder: {error!r}") from None
+    for kind in kinds:
+        if not str(kind).startswith("sentence_transformers."):
+            raise ConfigError(
+                f"{str(modules)!r} names {kind!r}: code that is not sentence-transformers' own is not run"
+            )
 
 
 @contextmanager
@@ -175,7 +202,9 @@ def _static(folder: Path) -> StaticEmbedding:
 
     table = load_file(folder / "model.safetensors")
     if "embeddings" not in table:
-        raise ConfigError(f"{str(folder)!r}: model.safetensors holds no embeddings but {', '.join(sorted(table))}")
+        raise ValueError(f"model.safetensors holds no embeddings but {', '.join(sorted(table))}")
+    if not (folder / "tokenizer.json").exists():
+        raise ValueError("tokenizer.json is not there")
     vectors = table["embeddings"].float()
     if "mapping" in table:  # several tokens may share a vector, and each may have its own weight
         vectors = vectors[table["mapping"].long()]
