@@ -47,7 +47,8 @@ def recall(name: str, folder: str) -> dict[str, Any]:
         wanted = truth.group_by("user_id").agg(wanted=pl.len()).join(hits, on="user_id", how="left").fill_null(0)
         told["recall@50"] += wanted.sort("user_id").select(pl.col("hits") / pl.col("wanted")).to_series().to_list()
         if name == "tuned":
-            losses = pipeline.retrievers[0].losses["loss"]
+            (fitted,) = pipeline.retrievers.values()
+            losses = fitted.losses["loss"]
             told["first loss"].append(losses[0])
             told["last loss"].append(losses[-1])
         print(name, len(told["recall@50"]), "topics", file=sys.stderr, flush=True)
