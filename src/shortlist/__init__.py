@@ -59,6 +59,11 @@ if TYPE_CHECKING:
     from shortlist.reporting.inside import factor_map_chart, liked_chart, loss_chart, rate_chart
     from shortlist.reporting.writing import report
     from shortlist.tables.engine import Engine
+    from shortlist.tables.stream import Stream
+    from shortlist.tabular.columns import Columns
+    from shortlist.tabular.regression import FittedTabularRegression, TabularRegression
+    from shortlist.tabular.text_ridge import TextRidge
+    from shortlist.tabular.trees import BoostedTrees
     from shortlist.targets import FittedTargets, Targets
     from shortlist.training.plan import Training
     from shortlist.yardsticks import baselines, evaluate
@@ -70,8 +75,10 @@ __all__ = [
     "BayesianMF",
     "Bias",
     "BiasedMF",
+    "BoostedTrees",
     "CoVisit",
     "ColumnError",
+    "Columns",
     "ConfigError",
     "Cut",
     "DataError",
@@ -82,6 +89,7 @@ __all__ = [
     "Findings",
     "FittedPipeline",
     "FittedRegression",
+    "FittedTabularRegression",
     "FittedTargets",
     "Folds",
     "GraphFilter",
@@ -104,9 +112,12 @@ __all__ = [
     "ShortlistError",
     "Split",
     "StoreError",
+    "Stream",
+    "TabularRegression",
     "Targets",
     "Text",
     "TextMatch",
+    "TextRidge",
     "TextSearch",
     "Training",
     "Tree",
@@ -158,6 +169,12 @@ _HOMES = {
     "FittedRegression": "regression",
     "FittedTargets": "targets",
     "Targets": "targets",
+    "Stream": "tables.stream",
+    "Columns": "tabular.columns",
+    "TabularRegression": "tabular.regression",
+    "FittedTabularRegression": "tabular.regression",
+    "TextRidge": "tabular.text_ridge",
+    "BoostedTrees": "tabular.trees",
     "LambdaMART": "ranking.ranker",
     "Pipeline": "pipeline",
     "Popular": "models.popular",

@@ -5,11 +5,13 @@ from pathlib import Path
 from shortlist import pipeline, regression, store, targets
 from shortlist.pipeline import FittedPipeline
 from shortlist.regression import FittedRegression
+from shortlist.tabular import regression as tabular
+from shortlist.tabular.regression import FittedTabularRegression
 from shortlist.targets import FittedTargets
 
 
-def load(path: str | Path) -> FittedPipeline | FittedRegression | FittedTargets:
-    """The pipeline, regression or targets stored in a directory by `save`, or what `shortlist fit` stored there.
+def load(path: str | Path) -> FittedPipeline | FittedRegression | FittedTargets | FittedTabularRegression:
+    """What is stored in a directory by `save`, whichever fitted thing it is, or what `shortlist fit` stored there.
 
     It answers as the one that was stored did. Anything else at `path` raises `StoreError`.
     """
@@ -18,4 +20,6 @@ def load(path: str | Path) -> FittedPipeline | FittedRegression | FittedTargets:
         return regression.read(Path(path), told)
     if "targets" in told:
         return targets.read(Path(path), told)
+    if "tabular" in told:
+        return tabular.read(Path(path), told)
     return pipeline.load(path)

@@ -20,8 +20,9 @@ import numpy as np
 import polars as pl
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from shortlist.boosted import lightgbm_for
 from shortlist.config import Config
-from shortlist.errors import DataError, MissingExtraError
+from shortlist.errors import DataError
 from shortlist.seeds import Seeds
 
 
@@ -57,7 +58,7 @@ class LambdaMART(Config):
 
         Missing features are told from zero. Rows without a single hit or miss raise `DataError`.
         """
-        lightgbm = _lightgbm()
+        lightgbm = lightgbm_for("ranking")
         hits = rows["hit"].to_numpy()
         if not 0 < hits.sum() < len(hits):
             raise DataError(
@@ -131,17 +132,9 @@ class FittedLambdaMART:
 
     @cached_property
     def _booster(self) -> Any:
-        return _lightgbm().Booster(model_str=self.trees)
+        return lightgbm_for("ranking").Booster(model_str=self.trees)
 
 
 def _matrix(rows: pl.DataFrame, names: tuple[str, ...]) -> np.ndarray:
     """(rows, features) float32; what is missing is NaN."""
     return rows.select(pl.col(name).cast(pl.Float32) for name in names).fill_null(float("nan")).to_numpy()
-
-
-def _lightgbm() -> Any:
-    try:
-        import lightgbm
-    except ImportError:
-        raise MissingExtraError("lightgbm", "rank", "ranking") from None
-    return lightgbm

@@ -1,0 +1,254 @@
+"""Stream: the rows of tables larger than memory, in an order that the seed and the epoch alone decide.
+
+The row groups of all Parquet files are blocks. An epoch permutes the blocks; each rank takes an equal run of the rows
+in that order, and shuffles them within windows of several blocks that fit in memory together. All of it follows from
+the files' footers, so no row comes twice, any number of readers see the same order, and one number, that of the batches
+that have come, is all there is to know to go on.
+Cost: each rank reads each of its blocks once an epoch; a block at the edge of two ranks' runs is read by both. Workers
+of one rank read all of its windows each, and hand over every so many-th batch.
+
+Shapes: B blocks, N rows.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shortlist.errors import ColumnError, ConfigError, DataError, nearest
+from shortlist.tables.engine import Engine
+from shortlist.tables.files import Where, files_at
+from shortlist.tables.sizes import bytes_of
+
+WINDOW = 8
+"""Blocks that are shuffled together where they fit."""
+HELD = 3
+"""Windows in memory at one time: the one that is used, the one that is shuffled, the one that is read."""
+_MOST = 2**30
+_parquet_file: Any = pq.ParquetFile  # pyarrow does not say its types
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows that are in memory together, as they lie in the files, and in what `order` they come (N)."""
+
+    table: Any
+    order: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows `start` to `stop` of a block."""
+
+    block: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The rows of Parquet files in batches, again and again. `open` makes it.
+
+    `batch` is the most rows of a batch; sizes differ by one at most, and all ranks have as many batches.
+    """
+
+    paths: tuple[str, ...]
+    """The file of each block."""
+    groups: tuple[int, ...]
+    """Its number there."""
+    block_rows: np.ndarray
+    """Its rows (int64, B)."""
+    columns: tuple[str, ...]
+    batch: int
+    seed: int
+    shuffle: bool
+    rank: int
+    ranks: int
+    window: int
+    """Blocks that are in memory together."""
+    engine: Engine | None = None
+    """What holds the files where they were made for this stream."""
+
+    @classmethod
+    def open(
+        cls,
+        where: Where,
+        columns: Sequence[str] | None = None,
+        *,
+        batch: int = 4096,
+        seed: int = 0,
+        shuffle: bool = True,
+        memory: str = "1GB",
+        rank: int = 0,
+        ranks: int = 1,
+        engine: Engine | None = None,
+    ) -> "Stream":
+        """The `columns` (all where None) of Parquet files; of CSV and JSONL, gzip among them, which the `engine` turns
+        into Parquet in its spill folder first.
+
+        `memory` bounds the windows. Files without a row are passed over. No rows at all, fewer rows than ranks, files
+        of other columns or types than the first, a damaged file, a row group that does not fit: `DataError`; a column
+        that is not there: `ColumnError`.
+        """
+        if not 0 <= rank < ranks:
+            raise ConfigError(f"rank={rank} of {ranks}: ranks are numbered from 0")
+        if batch < 1:
+            raise ConfigError(f"batch={batch}: one row is needed at least")
+        files = files_at(where)
+        paths = list(files.paths)
+        if files.format != "parquet":
+            engine = engine or Engine.open(memory=memory)
+            kept = engine.place("stream.parquet")
+            engine.write(engine.scan(where), kept)
+            paths = [str(kept)]
+        found = [(path, _footer(path)) for path in paths]
+        first_path, first = found[0]
+        names = tuple(columns) if columns is not None else tuple(first.schema.to_arrow_schema().names)
+        kinds = {name: _kind(first, name, first_path) for name in names}
+        for path, footer in found:
+            for name, kind in kinds.items():
+                if (other := _kind(footer, name, path)) != kind:
+                    raise DataError(f"{path!r}: {name!r} is of type {other}, and of type {kind} in {first_path!r}")
+        blocks = [(path, group, footer) for path, footer in found for group in range(footer.num_row_groups)]
+        blocks = [(path, group, footer) for path, group, footer in blocks if footer.row_group(group).num_rows]
+        rows = np.array([footer.row_group(group).num_rows for _, group, footer in blocks], np.int64)
+        if rows.sum() < ranks:
+            raise DataError(f"{first_path!r} and the files with it have {rows.sum()} rows, too few for {ranks} ranks")
+        sizes = [_size(footer.row_group(group), names) for _, group, footer in blocks]
+        largest, limit = max(sizes), min(bytes_of(memory) // HELD, _MOST)
+        if largest > limit:
+            path, group, _ = blocks[sizes.index(largest)]
+            raise DataError(
+                f"{path!r}: row group {group} has {largest / 1e6:,.0f} MB in these columns, and {HELD} such are to fit "
+                f"in memory={memory!r}: write the file in smaller row groups, or allow more memory"
+            )
+        window = max(1, min(WINDOW, limit // max(largest, 1)))
+        paths_B, groups_B = tuple(path for path, _, _ in blocks), tuple(group for _, group, _ in blocks)
+        return cls(paths_B, groups_B, rows, names, batch, seed, shuffle, rank, ranks, window, engine)
+
+    @property
+    def rows(self) -> int:
+        """Rows of an epoch, of all ranks."""
+        return int(self.block_rows.sum())
+
+    @cached_property
+    def mine(self) -> tuple[int, int]:
+        """Where the run of this rank begins and ends in the order of an epoch."""
+        return self.rank * self.rows // self.ranks, (self.rank + 1) * self.rows // self.ranks
+
+    def __len__(self) -> int:
+        """Batches of an epoch, the same for every rank."""
+        return math.ceil(math.ceil(self.rows / self.ranks) / self.batch)
+
+    def batches(self, start: int = 0, stop: int | None = None, *, every: int = 1, first: int = 0) -> Iterator[Any]:
+        """Batches (`pyarrow.Table`) from number `start` on, counted over all epochs; up to `stop`, or without end.
+
+        With `every` only each so many-th of these, beginning with the `first`.
+        """
+        number, count = start, len(self)
+        while stop is None or number < stop:
+            epoch, place = divmod(number, count)
+            until = count if stop is None else min(count, stop - epoch * count)
+            for taken, table in enumerate(self._epoch(epoch, place, until, every, first, number - start), number):
+                if table is not None:
+                    yield table
+                number = taken + 1
+
+    def windows(self, epoch: int, start: int = 0) -> Iterator[Window]:
+        """The windows of an epoch; of the rows of this rank the first `start` are left out.
+
+        The next one is read while one is in use.
+        """
+        begun, wanted = 0, []
+        for number, parts in enumerate(self._windows(epoch)):
+            rows = sum(part.stop - part.start for part in parts)
+            if begun + rows > start:
+                wanted.append((number, parts, rows, max(0, start - begun)))
+            begun += rows
+        with ThreadPoolExecutor(1) as reader:
+            files: dict[str, Any] = {}
+            coming = [reader.submit(self._read, parts, files) for _, parts, _, _ in wanted[:1]]
+            for place, (number, _, rows, left_out) in enumerate(wanted):
+                table = coming.pop().result()
+                coming += [reader.submit(self._read, parts, files) for _, parts, _, _ in wanted[place + 1 : place + 2]]
+                order = np.arange(rows)
+                if self.shuffle:
+                    order = self._random(epoch, self.rank, number).permutation(rows)
+                yield Window(table, order[left_out:])
+
+    def _epoch(self, epoch: int, start: int, stop: int, every: int, first: int, before: int) -> Iterator[Any]:
+        """The batches of an epoch, None in place of those that somebody else hands over."""
+        rows, count = self.mine[1] - self.mine[0], len(self)
+        ends = np.arange(count + 1, dtype=object) * rows // count
+        pieces: list[Any] = []
+        place, number = int(ends[start]), start
+        for window in self.windows(epoch, place):
+            used = 0
+            while number < stop and used < len(window.order):
+                end = min(int(ends[number + 1]) - place, len(window.order))
+                here = (before + number - start) % every == first
+                if here:
+                    pieces.append(window.table.take(window.order[used:end]))
+                used = end
+                if place + used == ends[number + 1]:
+                    yield pa.concat_tables(pieces) if here else None
+                    pieces = []
+                    number += 1
+            place += len(window.order)
+            if number >= stop:
+                return
+
+    def _windows(self, epoch: int) -> list[list[_Part]]:
+        """The parts of blocks that this rank reads in an epoch, those of each window together."""
+        count = len(self.block_rows)
+        blocks = self._random(epoch, self.ranks, 0).permutation(count) if self.shuffle else np.arange(count)
+        ends = np.cumsum(self.block_rows[blocks])
+        begin, end = self.mine
+        parts = []
+        for block, stop, rows in zip(blocks, ends, self.block_rows[blocks], strict=True):
+            low, high = max(begin, stop - rows), min(end, stop)
+            if low < high:
+                parts.append(_Part(int(block), int(low - (stop - rows)), int(high - (stop - rows))))
+        return [parts[at : at + self.window] for at in range(0, len(parts), self.window)]
+
+    def _read(self, parts: Sequence[_Part], files: dict[str, Any]) -> Any:
+        tables = []
+        for part in parts:
+            path = self.paths[part.block]
+            try:
+                if path not in files:
+                    files[path] = _parquet_file(path)
+                table = files[path].read_row_group(self.groups[part.block], list(self.columns))
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(f"{path!r} cannot be read: {error}") from None
+            tables.append(table.slice(part.start, part.stop - part.start))
+        return pa.concat_tables(tables).combine_chunks()
+
+    def _random(self, *numbers: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *numbers])
+
+
+def _footer(path: str) -> Any:
+    try:
+        return _parquet_file(path).metadata
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path!r} cannot be read as Parquet: {error}") from None
+
+
+def _kind(footer: Any, name: str, path: str) -> Any:
+    schema = footer.schema.to_arrow_schema()
+    if name not in schema.names:
+        raise ColumnError(f"{path!r} lacks the column {name!r}{nearest(name, schema.names)}")
+    return schema.field(name).type
+
+
+def _size(group: Any, names: Sequence[str]) -> int:
+    """Bytes of a row group in these columns, as the file tells them."""
+    chunks = (group.column(place) for place in range(group.num_columns))
+    return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in names)

@@ -1,0 +1,1 @@
+"""Tabular: a number of a row from its texts, categories, numbers and time."""
