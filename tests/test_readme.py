@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.tabular.posts import posts
 
 import shortlist
 from shortlist.tables import samples
@@ -64,6 +65,19 @@ def test_the_example_of_how_much_runs_as_it_stands(tmp_path: Path, monkeypatch: 
     exec(compile(example, "README.md", "exec"), names)
     assert names["predicted"].columns == ["user_id", "item_id", "prediction", "low", "high"]
     assert names["predicted"]["prediction"].to_list() == pytest.approx([3.5] * names["predicted"].height)
+
+
+def test_the_example_of_rows_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[4]
+    made = posts(200).rename({"when": "created_utc"}).with_columns(domain=pl.lit("self"))
+    made.write_parquet(tmp_path / "posts.parquet")
+    monkeypatch.chdir(tmp_path)
+    names = {"sl": shortlist, "new_posts": made[:3]}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["predicted"].columns == ["prediction", "low", "high"]
+    assert "mean of subreddit" in capsys.readouterr().out
 
 
 def test_the_tree_names_every_file_and_no_other() -> None:
