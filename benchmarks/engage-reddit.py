@@ -32,6 +32,7 @@ CATEGORIES = {
 }
 FIGURES = {"everything": "all", "without the subreddit": "without_subreddit", "text and time": "text_and_time"}
 SHARE = 0.15
+RANDOM, LATE = "random 85/15", "last 15 % in time"
 
 
 def main() -> None:
@@ -46,10 +47,12 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     figures = {}
     for name, figure in FIGURES.items():
-        figures[f"rmsle_{figure}"] = judged(rows, posts, drawn, name, "rmsle", "random 85/15")["rmsle"]
-    figures["mse_to_constant"] = judged(rows, posts, drawn, "everything", "rmse", "random 85/15")["mse_to_constant"]
-    judged(rows, posts, late, "everything", "rmsle", "last 15 % in time", last=True)
-    judged(rows, posts, drawn, "everything", "rmsle", "random 85/15", target="num_comments")
+        figures[f"rmsle_{figure}"] = judged(rows, posts, drawn, name, "rmsle", RANDOM)["rmsle"]
+    figures["mse_to_constant"] = judged(rows, posts, drawn, "everything", "rmse", RANDOM)["mse_to_constant"]
+    judged(rows, posts, late, "everything", "rmsle", LATE, last=True)
+    judged(rows, posts, drawn, "everything", "rmsle", RANDOM, target="num_comments")
+    for held, split, target in ((drawn, RANDOM, "score"), (late, LATE, "score"), (drawn, RANDOM, "num_comments")):
+        rows += constants(posts, held, split, target)
     _result.write("engage-reddit", figures, rows)
 
 
@@ -72,7 +75,7 @@ def judged(
     seconds = time.perf_counter() - started
     answers = fitted.predict(posts.filter(pl.Series(held)))
     answer, low, high = (answers[part].to_numpy() for part in ("prediction", "low", "high"))
-    true, known = (posts[target].to_numpy()[some].astype(float) for some in (held, ~held))
+    true, known = numbers(posts, held, target)
     told = {
         "rmsle": float(np.sqrt(np.mean((np.log1p(answer) - np.log1p(true)) ** 2))),
         "mse_to_constant": float(np.mean((answer - true) ** 2) / np.mean((true - known.mean()) ** 2)),
@@ -87,16 +90,26 @@ def judged(
     for measured, value in told.items():
         more = (ends if measured == "rmsle" else {}) | {"split": split, "way": fitted.numbers[target].way}
         rows.append(_result.row("reddit_top", model, f"shortlist {_result.version()}", measured, value, **more))
-    constants = {
-        "mean": np.full(len(true), known.mean()),
-        "mean of log(1 + number)": np.full(len(true), np.expm1(np.log1p(known).mean())),
-    }
-    for constant, values in constants.items():
-        rmsle = float(np.sqrt(np.mean((np.log1p(values) - np.log1p(true)) ** 2)))
-        rows.append(_result.row("reddit_top", f"{constant}: {target}", "", "rmsle", rmsle, split=split))
     print(model, split, told, file=sys.stderr, flush=True)
     print(fitted, file=sys.stderr, flush=True)
     return told
+
+
+def constants(posts: pl.DataFrame, held: np.ndarray, split: str, target: str) -> list[dict[str, Any]]:
+    """Rows of what says the same of every post."""
+    true, known = numbers(posts, held, target)
+    said = {"mean": known.mean(), "mean of log(1 + number)": np.expm1(np.log1p(known).mean())}
+    return [
+        _result.row("reddit_top", f"{name}: {target}", "", "rmsle", rmsle, split=split)
+        for name, value in said.items()
+        for rmsle in [float(np.sqrt(np.mean((np.log1p(value) - np.log1p(true)) ** 2)))]
+    ]
+
+
+def numbers(posts: pl.DataFrame, held: np.ndarray, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """What is judged, and what is learnt from."""
+    number = posts[target].to_numpy().astype(float)
+    return number[held], number[~held]
 
 
 if __name__ == "__main__":

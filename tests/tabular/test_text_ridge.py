@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -16,6 +16,7 @@ def terms_of(texts: list[str], **options: bool) -> list[list[int]]:
     return [terms[start:end].tolist() for start, end in zip([0, *ends[:-1]], ends, strict=False)]
 
 
+@settings(deadline=None)  # the first example may wait for the compiler
 @given(st.lists(st.text(alphabet="aB1 é-.\x00", max_size=12), max_size=6))
 def test_a_text_has_a_term_for_each_word_and_each_two_that_follow(texts: list[str]) -> None:
     rows = terms_of(texts)
@@ -42,10 +43,9 @@ def test_what_is_missing_has_no_terms_and_slices_are_read_where_they_begin() -> 
 def test_the_terms_of_several_columns_of_a_row_stand_together() -> None:
     first = np.array([1, 1, 3]), np.array([10, 11, 12], np.int32)
     second = np.array([0, 2, 3]), np.array([20, 21, 22], np.int32)
-    ends, terms = joined([first, second], 3)
+    ends, terms = joined([first, second])
     assert ends.tolist() == [1, 3, 6]
     assert terms.tolist() == [10, 20, 21, 11, 12, 22]
-    assert joined([], 2)[0].tolist() == [0, 0]
 
 
 def test_ridge_is_the_closed_form() -> None:

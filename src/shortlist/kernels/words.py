@@ -37,11 +37,11 @@ def is_of_word(byte):
 
 
 @compiled
-def words(bytes_, offsets, salt, bits, pairs, runs, ends, term_E):
+def words(bytes_, offsets, salt, bits, runs, ends, term_E):
     """The terms of each text into `term_E`; `ends` gets where each text's terms end. Gives how many there are.
 
-    A text's terms are its words, with `pairs` each two that follow one another, and with `runs` the runs of 3 and 4
-    bytes of words that are longer. What does not fit in `term_E` is counted, not written.
+    A text's terms are its words, each two that follow one another, and with `runs` the runs of 3 and 4 bytes of words
+    that are longer. What does not fit in `term_E` is counted, not written.
     """
     keep = (ONE_BIT << np.uint64(bits)) - ONE_BIT
     begin = mixed(START ^ np.uint64(salt))
@@ -61,7 +61,7 @@ def words(bytes_, offsets, salt, bits, pairs, runs, ends, term_E):
             inside = False
             word = mixed(hashed)
             count = _put(term_E, count, word & keep)
-            if pairs and before != np.uint64(0):
+            if before != np.uint64(0):
                 count = _put(term_E, count, mixed((before * GOLDEN) ^ word) & keep)
             before = word | ONE_BIT
             if runs:

@@ -18,15 +18,14 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
-from shortlist.boosted import lightgbm_for
-from shortlist.config import Config
+from shortlist.boosted import Boosted, lightgbm_for
 from shortlist.errors import DataError
 from shortlist.seeds import Seeds
 
 
-class LambdaMART(Config):
+class LambdaMART(Boosted):
     """Recipe for a ranker of candidates."""
 
     kind: Literal["lambdamart"] = "lambdamart"
@@ -34,24 +33,16 @@ class LambdaMART(Config):
     """What the trees minimise."""
     rounds: PositiveInt = 250
     """Trees."""
-    learning_rate: PositiveFloat = 0.05
-    """Weight of each tree."""
     leaves: int = Field(31, ge=2)
     """Leaves of each tree."""
     min_rows: PositiveInt = 100
     """Rows that a leaf needs."""
-    l2: NonNegativeFloat = 5.0
-    """Ridge on the leaves, in rows."""
     feature_share: float = Field(0.3, gt=0, le=1)
     """Share of the features that each tree sees."""
-    row_share: float = Field(0.8, gt=0, le=1)
-    """Share of the rows that each tree sees."""
     bins: int = Field(127, ge=2)
     """Values told apart in each feature."""
     truncation: PositiveInt = 20
     """Ranks that count in lambdarank."""
-    threads: PositiveInt | None = None
-    """Cores; none uses all. The bits of the model do not depend on it on one machine."""
 
     def fit(self, rows: pl.DataFrame, *, seeds: Seeds) -> "FittedLambdaMART":
         """Learn from `rows`: `list` (rows of one list stand together), `hit` (0 or 1), and a column for each feature.
@@ -68,22 +59,9 @@ class LambdaMART(Config):
         names = tuple(name for name in rows.columns if name not in {"list", "hit"})
         lengths = rows.group_by("list", maintain_order=True).len()["len"].to_numpy()
         data = lightgbm.Dataset(_matrix(rows, names), label=hits, group=lengths, free_raw_data=True)
-        settings: dict[str, Any] = {
-            "objective": self.objective,
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.leaves,
-            "min_data_in_leaf": self.min_rows,
-            "lambda_l2": self.l2,
+        settings = self.settings(self.objective, seeds.number("ranker")) | {
             "max_bin": self.bins,
-            "feature_fraction": self.feature_share,
-            "bagging_fraction": self.row_share,
-            "bagging_freq": 1,
             "lambdarank_truncation_level": self.truncation,
-            "seed": seeds.number("ranker"),
-            "num_threads": self.threads or 0,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbosity": -1,
         }
         booster = lightgbm.train(settings, data, num_boost_round=self.rounds)
         return FittedLambdaMART(self, names, booster.model_to_string())

@@ -33,6 +33,7 @@ from pyarrow.lib import ArrowException
 
 from shortlist.errors import ConfigError, DataError, MissingExtraError
 from shortlist.tables.files import Where, files_at
+from shortlist.tables.sizes import bytes_of
 
 ROW_GROUP = 100_000
 _parquet_writer: Any = pq.ParquetWriter  # pyarrow does not say its types
@@ -68,8 +69,7 @@ class Engine:
         """
         if where != "duckdb" and not re.fullmatch(r"(spark|sc)://\S+|local(\[(\d+|\*)\])?", where):
             raise ConfigError(f"{where!r} is not an engine: write {_FORMS}")
-        if not re.fullmatch(r"\s*\d+(\.\d+)?\s*[KMGT]i?B\s*", memory, re.IGNORECASE) or not re.search("[1-9]", memory):
-            raise ConfigError(f"{memory!r} is not an amount of memory: write it as '4GB' or '512MB'")
+        bytes_of(memory)
         if threads is not None and threads < 1:
             raise ConfigError(f"threads={threads}: at least one is needed, or None for all cores")
         if spill is not None:

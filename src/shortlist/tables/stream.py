@@ -35,7 +35,7 @@ _parquet_file: Any = pq.ParquetFile  # pyarrow does not say its types
 
 
 @dataclass(frozen=True)
-class Window:
+class _Window:
     """Rows that are in memory together, as they lie in the files, and in what `order` they come (N)."""
 
     table: Any
@@ -160,7 +160,7 @@ class Stream:
                     yield table
                 number = taken + 1
 
-    def windows(self, epoch: int, start: int = 0) -> Iterator[Window]:
+    def _read_ahead(self, epoch: int, start: int = 0) -> Iterator[_Window]:
         """The windows of an epoch; of the rows of this rank the first `start` are left out.
 
         The next one is read while one is in use.
@@ -180,7 +180,7 @@ class Stream:
                 order = np.arange(rows)
                 if self.shuffle:
                     order = self._random(epoch, self.rank, number).permutation(rows)
-                yield Window(table, order[left_out:])
+                yield _Window(table, order[left_out:])
 
     def _epoch(self, epoch: int, start: int, stop: int, every: int, first: int, before: int) -> Iterator[Any]:
         """The batches of an epoch, None in place of those that somebody else hands over."""
@@ -188,7 +188,7 @@ class Stream:
         ends = np.arange(count + 1, dtype=object) * rows // count
         pieces: list[Any] = []
         place, number = int(ends[start]), start
-        for window in self.windows(epoch, place):
+        for window in self._read_ahead(epoch, place):
             used = 0
             while number < stop and used < len(window.order):
                 end = min(int(ends[number + 1]) - place, len(window.order))

@@ -3,7 +3,7 @@
 Shapes: N rows, P features.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -55,12 +55,10 @@ class Features:
         time_N = self.columns.seconds(table) if self.columns.time else None
         told = [means.of_new(table, time_N) for means in self.means]
         if self.texts:
-            told += [text.predict(*_terms(self.columns, table, self.ridge, runs)) for text, runs in self._views]
-        return _together(self.columns, self.known, table, told)
-
-    @property
-    def _views(self) -> list[tuple[FittedTextRidge, bool]]:
-        return list(zip(self.texts, VIEWS, strict=True))
+            views = zip(self.texts, VIEWS, strict=True)
+            told += [text.predict(*_terms(self.columns, table, self.ridge, runs)) for text, runs in views]
+        told += [values for _, _, values in _plain(self.columns, self.known, table)]
+        return np.column_stack(told).astype(np.float32)
 
 
 def learnt(
@@ -95,12 +93,12 @@ def learnt(
             key = " x ".join(columns.texts)
             names += [f"{key}: {what} {place}" for place in range(own.shape[1])]
             sources += [key] * own.shape[1]
-    plain = _plain_names(columns, known)
-    made = Features(
-        columns, ridge, tuple(means), known, tuple(texts),
-        (*names, *(name for name, _ in plain)), (*sources, *(source for _, source in plain)),
-    )  # fmt: skip
-    return made, _together(columns, known, table, told)
+    for name, source, values in _plain(columns, known, table):
+        names.append(name)
+        sources.append(source)
+        told.append(values)
+    made = Features(columns, ridge, tuple(means), known, tuple(texts), tuple(names), tuple(sources))
+    return made, np.column_stack(told).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -139,33 +137,24 @@ def _known(column: pl.Series) -> pl.DataFrame:
 
 def _terms(columns: Columns, table: pl.DataFrame, ridge: TextRidge, runs: bool) -> tuple[np.ndarray, np.ndarray]:
     parts = [hashed_words(table[name], salt, ridge.bits, runs=runs) for salt, name in enumerate(columns.texts, 1)]
-    return joined(parts, table.height)
+    return joined(parts)
 
 
-def _plain_names(columns: Columns, known: Mapping[str, pl.DataFrame]) -> list[tuple[str, str]]:
-    """The names of the other features, in the order of `_together`, and the column of each."""
-    named = [(name, name) for name in (*columns.numbers, *known)]
-    named += [(f"{name}: {sign}", name) for name in columns.texts for sign in _SIGNS]
-    if columns.time:
-        named += [(f"{columns.time}: {part}", columns.time) for part in ("day", "hour", "weekday", "month")]
-    return named
-
-
-def _together(
-    columns: Columns, known: Mapping[str, pl.DataFrame], table: pl.DataFrame, told: Sequence[np.ndarray]
-) -> np.ndarray:
-    parts: list[np.ndarray] = [*told]
-    parts += [table[name].cast(pl.Float32).fill_null(np.nan).to_numpy() for name in columns.numbers]
+def _plain(
+    columns: Columns, known: Mapping[str, pl.DataFrame], table: pl.DataFrame
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """The other features: the name of each, its column, and its values."""
+    for name in columns.numbers:
+        yield name, name, table[name].cast(pl.Float32).fill_null(np.nan).to_numpy()
     for name, values in known.items():
-        place = placed(values, coded([table[name]])).astype(np.float32)
-        parts.append(np.where(place < 0, np.nan, place))
+        place_N = placed(values, coded([table[name]]))
+        yield name, name, np.where(place_N < 0, np.nan, place_N)
     for name in columns.texts:
         text = plain_texts(table[name])
-        parts += [
-            (text.str.count_matches(sign) if sign else text.str.len_chars()).to_numpy() for sign in _SIGNS.values()
-        ]
+        for sign, pattern in _SIGNS.items():
+            counted = text.str.count_matches(pattern) if pattern else text.str.len_chars()
+            yield f"{name}: {sign}", name, counted.to_numpy()
     if columns.time:
-        seconds = columns.seconds(table)
-        parts.append(seconds / DAY)
-        parts += list(calendar(seconds).values())
-    return np.column_stack(parts).astype(np.float32)
+        second_N = columns.seconds(table)
+        for part, values_N in {"day": second_N / DAY, **calendar(second_N)}.items():
+            yield f"{columns.time}: {part}", columns.time, values_N

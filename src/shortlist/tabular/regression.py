@@ -9,7 +9,7 @@ held out, for errors grow with the answer. Tweedie: Jørgensen, JRSS B 1987.
 Shapes: N rows, P features.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from scipy.optimize import isotonic_regression
 from shortlist import store
 from shortlist.config import Config
 from shortlist.errors import DataError, StoreError
+from shortlist.evaluation.closeness import Terms, mae, rmse, rmsle
 from shortlist.progress import step
 from shortlist.seeds import Seeds
 from shortlist.tabular import features
@@ -107,7 +108,7 @@ class FittedNumber:
     """How one target is answered: the `way` that was chosen, the trees of its parts, and what brings these back.
 
     `scores` are of the rows held out (`model`, `metric`, `value`), `tried` what each way had by the metric,
-    `contributions` how much worse the trees are where a column is shuffled, in shares of their error.
+    `contributions` how far the trees' answers move where a column is shuffled: see `_contributions`.
     """
 
     way: str
@@ -202,16 +203,19 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
         recipe.columns, recipe.text, table, _to_size(number_N, counts), seeds.generator(f"{name} folds")
     )
     rows = _Rows(feature_NP, number_N, *_held(recipe, table, seeds.generator(f"{name} held out")))
-    judge, found = _METRICS[recipe.metric], {}
+    found = {}
     for way in ways:
         with step(f"trees, {way}"):
             trees = _trees(recipe, way, told, rows, seeds.number("trees"))
-        answer = {part: _answer(way, trees, feature_NP[part_rows]) for part, part_rows in _parts(rows)}
+        answer = {
+            part: _answer(way, trees, feature_NP[some])
+            for part, some in (("stops", rows.stops), ("brings", rows.brings))
+        }
         ends, levels = np.zeros(0), np.zeros(0)
         if recipe.metric == "rmse" and way in {"log", "two_part"}:
             ends, levels = _brought(answer["brings"], number_N[rows.brings])
             answer = {part: np.interp(values, ends, levels) for part, values in answer.items()}
-        found[way] = judge(number_N[rows.stops], answer["stops"]), trees, ends, levels, answer
+        found[way] = _judged(recipe.metric, number_N[rows.stops], answer["stops"]), trees, ends, levels, answer
     way = min(found, key=lambda one: found[one][0])
     _, trees, ends, levels, answer = found[way]
     intervals = Intervals.fit(_to_size(answer["brings"], counts), _to_size(number_N[rows.brings], counts), recipe.level)
@@ -244,10 +248,6 @@ def _held(
         order = np.argsort(-np.where(np.isfinite(time_N), time_N, -np.inf), kind="stable")
         order = np.concatenate([random.permutation(order[:held]), order[held:]])
     return np.sort(order[held:]), order[: held // 2], order[held // 2 : held]
-
-
-def _parts(rows: _Rows) -> tuple[tuple[str, np.ndarray], ...]:
-    return ("stops", rows.stops), ("brings", rows.brings)
 
 
 def _trees(recipe: TabularRegression, way: Way, told: Features, rows: _Rows, seed: int) -> tuple[FittedTrees, ...]:
@@ -310,19 +310,12 @@ def _from_size(size_N: np.ndarray, counts: bool) -> np.ndarray:
     return number_N
 
 
-def _rmse(true_N: np.ndarray, answer_N: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((answer_N - true_N) ** 2)))
+def _judged(metric: Metric, true_N: np.ndarray, answer_N: np.ndarray) -> float:
+    terms = _METRICS[metric](true_N, answer_N)
+    return float(terms.of(terms.values.mean(axis=0)))
 
 
-def _mae(true_N: np.ndarray, answer_N: np.ndarray) -> float:
-    return float(np.mean(np.abs(answer_N - true_N)))
-
-
-def _rmsle(true_N: np.ndarray, answer_N: np.ndarray) -> float:
-    return _rmse(np.log1p(true_N), np.log1p(np.maximum(answer_N, 0)))
-
-
-_METRICS = {"rmse": _rmse, "mae": _mae, "rmsle": _rmsle}
+_METRICS: Mapping[Metric, Callable[[np.ndarray, np.ndarray], Terms]] = {"rmse": rmse, "mae": mae, "rmsle": rmsle}
 
 
 def _scores(
@@ -343,11 +336,11 @@ def _scores(
     for name in recipe.columns.categories:
         means = CategoryMeans.fit((name,), table[learnt], size_N, None)
         told[f"mean of {name}"] = _from_size(means.of_new(table[held], None)[:, 0].astype(np.float64), counts)
-    metrics = {name: judge for name, judge in _METRICS.items() if counts or name != "rmsle"}
     rows = [
-        {"model": model, "metric": name, "value": judge(number_N[held], answer)}
+        {"model": model, "metric": metric, "value": _judged(metric, number_N[held], answer)}
         for model, answer in [*told.items(), *answers.items()]
-        for name, judge in metrics.items()
+        for metric in _METRICS
+        if counts or metric != "rmsle"
     ]
     return pl.DataFrame(rows)
 
@@ -365,7 +358,7 @@ def _contributions(
         of_it = [place for place, source in enumerate(told.sources) if name in source.split(" x ")]
         shuffled = feature_NP.copy()
         shuffled[:, of_it] = feature_NP[random.permutation(len(feature_NP))][:, of_it]
-        moved[name] = _rmse(before, trees[-1].predict(shuffled)) / spread
+        moved[name] = _judged("rmse", before, trees[-1].predict(shuffled)) / spread
     found = pl.DataFrame({"column": list(moved), "moved": list(moved.values())})
     return found.sort(["moved", "column"], descending=[True, False])
 

@@ -28,25 +28,25 @@ def hashed_words(column: pl.Series, salt: int, bits: int, *, runs: bool = False)
     ends = np.empty(len(column), np.int64)
     # A word and the space after it are two bytes at least, and make two terms at most.
     term_E = np.empty((6 if runs else 1) * (len(bytes_) + len(column)), np.int32)
-    count = words.words(bytes_, offsets, salt, bits, True, runs, ends, term_E)
+    count = words.words(bytes_, offsets, salt, bits, runs, ends, term_E)
     if count > len(term_E):
         raise AssertionError("more terms than places for them")
     return ends, term_E[:count]
 
 
-def joined(parts: list[tuple[np.ndarray, np.ndarray]], rows: int) -> tuple[np.ndarray, np.ndarray]:
+def joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """The terms of several texts of each row behind one another: where they end, and they themselves."""
     if len(parts) == 1:
         return parts[0]
     lengths = [np.diff(ends, prepend=0) for ends, _ in parts]
-    ends = np.cumsum(np.sum(lengths, axis=0)) if parts else np.zeros(rows, np.int64)
-    term_E = np.empty(int(ends[-1]) if len(ends) else 0, np.int32)
-    at = ends - np.sum(lengths, axis=0) if parts else ends
+    ends = np.cumsum(np.sum(lengths, axis=0))
+    term_E = np.empty(sum(len(own) for _, own in parts), np.int32)
+    at = ends - np.sum(lengths, axis=0)
     for (own_ends, own), length in zip(parts, lengths, strict=True):
         places = np.repeat(at - (own_ends - length), length) + np.arange(len(own))
         term_E[places] = own
         at = at + length
-    return ends.astype(np.int64), term_E
+    return ends, term_E
 
 
 def _bytes(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:

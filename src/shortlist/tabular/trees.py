@@ -11,11 +11,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-import polars as pl
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
-from shortlist.boosted import lightgbm_for
-from shortlist.config import Config
+from shortlist.boosted import Boosted, lightgbm_for
 from shortlist.progress import reached
 
 Objective = Literal["squared", "absolute", "poisson", "tweedie", "binary"]
@@ -23,27 +21,19 @@ _NAMES = {"squared": "regression", "absolute": "regression_l1"}
 _TOLD = 50
 
 
-class BoostedTrees(Config):
+class BoostedTrees(Boosted):
     """Recipe for trees; they stop where rows that are held out gain no more."""
 
     rounds: PositiveInt = 1_000
     """Trees at most."""
     patience: PositiveInt = 50
     """Trees without a gain on the rows that are held out, after which no more are made."""
-    learning_rate: PositiveFloat = 0.05
-    """Weight of each tree."""
     leaves: int = Field(63, ge=2)
     """Leaves of each tree."""
     min_rows: PositiveInt = 60
     """Rows that a leaf needs."""
-    l2: NonNegativeFloat = 5.0
-    """Ridge on the leaves, in rows."""
     feature_share: float = Field(0.4, gt=0, le=1)
     """Share of the features that each tree sees."""
-    row_share: float = Field(0.8, gt=0, le=1)
-    """Share of the rows that each tree sees."""
-    threads: PositiveInt | None = None
-    """Cores; none uses all. The bits of the model do not depend on it on one machine."""
 
     def fit(
         self,
@@ -59,22 +49,7 @@ class BoostedTrees(Config):
         `categories` are the features whose values are numbers of categories. A missing value is NaN.
         """
         lightgbm = lightgbm_for("boosted trees")
-        settings: dict[str, Any] = {
-            "objective": _NAMES.get(objective, objective),
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.leaves,
-            "min_data_in_leaf": self.min_rows,
-            "lambda_l2": self.l2,
-            "cat_smooth": 20,
-            "feature_fraction": self.feature_share,
-            "bagging_fraction": self.row_share,
-            "bagging_freq": 1,
-            "seed": seed,
-            "num_threads": self.threads or 0,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbosity": -1,
-        }
+        settings = self.settings(_NAMES.get(objective, objective), seed) | {"cat_smooth": 20}
         of_categories = list(categories) or "auto"
         data = lightgbm.Dataset(learnt[0], learnt[1], categorical_feature=of_categories)
         judged = lightgbm.Dataset(held[0], held[1], reference=data)
@@ -98,12 +73,6 @@ class FittedTrees:
             return np.zeros(0)
         found: np.ndarray = self._booster.predict(feature_NP, num_threads=self.recipe.threads or 0)
         return found
-
-    def importances(self) -> pl.DataFrame:
-        """Each `feature` and its `share` of what all splits gained, the largest first."""
-        gains = self._booster.feature_importance("gain")
-        found = pl.DataFrame({"feature": self.features, "share": gains / max(gains.sum(), 1e-12)})
-        return found.sort(["share", "feature"], descending=[True, False])
 
     @cached_property
     def _booster(self) -> Any:
