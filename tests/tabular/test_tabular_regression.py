@@ -1,6 +1,7 @@
 """Tabular regression: what is learnt, what is refused, and that the stored one answers the same."""
 
 import re
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -111,16 +112,20 @@ def test_the_last_rows_in_time_can_be_held_out() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"columns": sl.Columns(texts=("titel",))}, "lacks the column 'titel'; did you mean 'title'"),
+        ({"columns": sl.Columns(texts=("titel",))}, "lack the column 'titel'; did you mean 'title'"),
         ({"columns": sl.Columns(numbers=("title",))}, "'title' is of type String, and read as a number"),
-        ({"columns": sl.Columns(time="title")}, "'title' is of type String: times are"),
+        ({"columns": sl.Columns(time="title")}, "'title' is of type String: cast it to a date"),
         ({"targets": ("title",)}, "is of type String"),
         ({"targets": ("below",)}, "'below' goes down to -1, and rmsle is for numbers that are never below zero"),
+        ({"targets": ("same",)}, "'same' is 3 in every row: there is nothing to learn"),
+        ({"columns": sl.Columns(categories=("nested",))}, "'nested' is of type List(String): make one text"),
+        ({"columns": sl.Columns(time="at")}, "'at' is of type Time: cast it to a date, a datetime, or seconds"),
         ({"targets": ("odd",), "metric": "rmse"}, "'odd' has 1 values that are not finite"),
     ],
 )
 def test_what_cannot_be_learnt_is_told(change: dict[str, Any], said: str) -> None:
-    table = posts(200).with_columns(below=pl.lit(-1), odd=pl.Series([np.inf] + [1.0] * 199))
+    table = posts(200).with_columns(below=pl.lit(-1), odd=pl.Series([np.inf] + [1.0] * 199), same=pl.lit(3))
+    table = table.with_columns(nested=pl.concat_list("subreddit"), at=pl.lit(time(3)), below=-(pl.col("score") % 2))
     told = {"targets": ("score",), "columns": COLUMNS} | change
     if "title" in told["targets"]:
         told["columns"] = sl.Columns(categories=("subreddit",))
@@ -131,7 +136,7 @@ def test_what_cannot_be_learnt_is_told(change: dict[str, Any], said: str) -> Non
 def test_too_few_rows_and_what_is_no_table_are_told() -> None:
     with pytest.raises(sl.DataError, match="19 rows have 'score': 20 are needed"):
         recipe().fit(posts(19))
-    with pytest.raises(sl.DataError, match="no table but a int"):
+    with pytest.raises(sl.DataError, match="the rows are no table"):
         recipe().fit(7)
     assert recipe().fit(posts(20)).predict(posts(3)).height == 3
 
@@ -141,6 +146,8 @@ def test_too_few_rows_and_what_is_no_table_are_told() -> None:
     [
         ({"targets": ("length",)}, "'length' is a target and may not be told"),
         ({"columns": {"texts": ["title"]}, "last": True}, "needs a column of time"),
+        ({"targets": ("score", "score")}, "names a column twice"),
+        ({"text": {"levels": [2.0]}}, "less than 1"),
         ({"way": "tweedie"}, "does not learn that"),
         ({"columns": {}}, "name a column at least"),
         ({"columns": {"texts": ["title"], "categories": ["title"]}}, "'title' is named twice"),

@@ -17,7 +17,8 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -165,15 +166,19 @@ class Engine:
             arrow = self.connection.to_pyarrow(table.mutate(**{name: table[name].cast("string") for name in uuids}))
         return pl.DataFrame(arrow)
 
-    def write(self, table: ir.Table, path: str | Path) -> None:
-        """The computed rows as one Parquet file at `path`: written beside it, then moved into its place."""
+    def write(self, table: ir.Table, path: str | Path, *, in_order: bool = False) -> None:
+        """The computed rows as one Parquet file at `path`: written beside it, then moved into its place.
+
+        DuckDB keeps the order that rows have in the files they are read from only where it is asked to.
+        """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.{self._folder.name}.{next(self._numbers)}")
         try:
             with self._turn:
                 if self.name == "duckdb":
-                    self.connection.to_parquet(table, aside, row_group_size=ROW_GROUP)
+                    with self._order_kept(in_order):
+                        self.connection.to_parquet(table, aside, row_group_size=ROW_GROUP)
                 else:
                     _write_batches(self.connection.to_pyarrow_batches(table, chunk_size=ROW_GROUP), aside)
             aside.replace(path)
@@ -183,6 +188,14 @@ class Engine:
     def place(self, name: str) -> Path:
         """A path in the spill folder that nothing has been written to; two calls never give the same."""
         return self._folder / f"{next(self._numbers):05d}-{name}"
+
+    @contextmanager
+    def _order_kept(self, kept: bool) -> Iterator[None]:
+        self.connection.raw_sql(f"SET preserve_insertion_order = {'true' if kept else 'false'}")
+        try:
+            yield
+        finally:
+            self.connection.raw_sql("SET preserve_insertion_order = false")
 
     def _owns(self, table: ir.Table) -> bool:
         backends, _ = table._find_backends()  # noqa: SLF001  (Ibis has no public way to ask without a default)

@@ -1,6 +1,6 @@
 """Small frames handed over by callers: of any library, checked, as Polars."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,27 +18,32 @@ def columns_of(frame: Any, names: tuple[str, ...], what: str, *, rest: bool = Fa
     Ids come as whole numbers or text; categories become text. A missing column raises `ColumnError`; what is no
     frame, values that are missing, columns of mixed types and other types of ids raise `DataError`.
     """
-    given = _table(frame, what)
-    there = given.collect_schema().names()
-    for name in names:
-        if name not in there:
-            raise ColumnError(f"{what} lack the column {name!r}{nearest(name, there)}")
-    picked = given if rest else given.select(*names)
-    try:
-        found = (picked.collect("polars") if isinstance(picked, nw.LazyFrame) else picked).to_polars()
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{what} have a column of mixed types: {error}") from None
+    found = picked(frame, names, what, rest=rest)
     for name in names:
         if found[name].null_count():
             raise DataError(f"{what}: {found[name].null_count():,} rows have no {name}; drop them or fill it in")
     if found.is_empty():
         return found
-    labels = [name for name in names if isinstance(found[name].dtype, pl.Categorical | pl.Enum)]
-    found = found.with_columns(pl.col(labels).cast(pl.String))
     for name in names:
         if name.endswith("_id") and not (found[name].dtype.is_integer() or found[name].dtype == pl.String):
             raise DataError(f"{what}: {name} is of type {found[name].dtype}; cast it to whole numbers or text")
     return found
+
+
+def picked(frame: Any, names: Sequence[str], what: str, *, rest: bool = False) -> pl.DataFrame:
+    """The same with values of any type, some of which may be missing."""
+    given = _table(frame, what)
+    there = given.collect_schema().names()
+    for name in names:
+        if name not in there:
+            raise ColumnError(f"{what} lack the column {name!r}{nearest(name, there)}")
+    some = given if rest else given.select(*names)
+    try:
+        found: pl.DataFrame = (some.collect("polars") if isinstance(some, nw.LazyFrame) else some).to_polars()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} have a column of mixed types: {error}") from None
+    labels = [name for name in names if isinstance(found[name].dtype, pl.Categorical | pl.Enum)]
+    return found.with_columns(pl.col(labels).cast(pl.String))
 
 
 def column_names(frame: Any, what: str) -> list[str]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -104,9 +105,7 @@ class Stream:
         paths = list(files.paths)
         if files.format != "parquet":
             engine = engine or Engine.open(memory=memory)
-            kept = engine.place("stream.parquet")
-            engine.write(engine.scan(where), kept)
-            paths = [str(kept)]
+            paths = [_as_parquet(paths, columns, engine)]
         found = [(path, _footer(path)) for path in paths]
         first_path, first = found[0]
         names = tuple(columns) if columns is not None else tuple(first.schema.to_arrow_schema().names)
@@ -118,8 +117,10 @@ class Stream:
         blocks = [(path, group, footer) for path, footer in found for group in range(footer.num_row_groups)]
         blocks = [(path, group, footer) for path, group, footer in blocks if footer.row_group(group).num_rows]
         rows = np.array([footer.row_group(group).num_rows for _, group, footer in blocks], np.int64)
+        if not len(blocks):
+            raise DataError(f"there are no rows in {_named(files.paths)}")
         if rows.sum() < ranks:
-            raise DataError(f"{first_path!r} and the files with it have {rows.sum()} rows, too few for {ranks} ranks")
+            raise DataError(f"there are {rows.sum()} rows in {_named(files.paths)}, too few for {ranks} ranks")
         sizes = [_size(footer.row_group(group), names) for _, group, footer in blocks]
         largest, limit = max(sizes), min(bytes_of(memory) // HELD, _MOST)
         if largest > limit:
@@ -232,6 +233,27 @@ class Stream:
 
     def _random(self, *numbers: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *numbers])
+
+
+def _as_parquet(paths: Sequence[str], columns: Sequence[str] | None, engine: Engine) -> str:
+    """The columns of CSV or JSONL files in one Parquet file of the engine's, in their order."""
+    kept = engine.place("stream.parquet")
+    try:
+        table = engine.scan(paths)
+        for name in columns or ():
+            if name not in table.columns:
+                raise ColumnError(f"{_named(paths)} lack the column {name!r}{nearest(name, table.columns)}")
+        engine.write(table.select(*columns) if columns else table, kept, in_order=True)
+    except duckdb.Error as error:
+        said = str(error).split("\n\nLINE ")[0]  # what follows quotes our query
+        told = " ".join(said.split("\n\n")[0].split())
+        raise DataError(f"{_named(paths)} cannot be read: {told}; mend or take out what is named") from None
+    return str(kept)
+
+
+def _named(paths: Sequence[str]) -> str:
+    """A file, or the first of several."""
+    return repr(paths[0]) if len(paths) == 1 else f"{paths[0]!r} and {len(paths) - 1:,} more"
 
 
 def _footer(path: str) -> Any:

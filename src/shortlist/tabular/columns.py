@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import model_validator
 
 from shortlist.config import Config
-from shortlist.errors import ColumnError, DataError, nearest
+from shortlist.errors import DataError
 
 DAY = 86_400.0
 """Seconds."""
@@ -47,10 +47,10 @@ class Columns(Config):
         return (*self.texts, *self.categories, *self.numbers, *((self.time,) if self.time else ()))
 
     def held(self, table: pl.DataFrame, also: Sequence[str] = ()) -> pl.DataFrame:
-        """These columns, and others `also`, of a table. One that is not there raises `ColumnError`."""
-        for name in (*self.names, *also):
-            if name not in table.columns:
-                raise ColumnError(f"the table lacks the column {name!r}{nearest(name, table.columns)}")
+        """These columns, and others `also` that are numbers, of a table. One of the wrong type raises `DataError`."""
+        for name in (*self.texts, *self.categories):
+            if table[name].dtype.is_nested():
+                raise DataError(f"{name!r} is of type {table[name].dtype}: make one text or number of it")
         for name in (*self.numbers, *also):
             kind = table[name].dtype
             if not (kind.is_numeric() or kind == pl.Boolean):
@@ -62,11 +62,11 @@ class Columns(Config):
         if self.time is None:
             raise AssertionError("no column of time is named")
         column = table[self.time]
-        if column.dtype.is_temporal():
+        if isinstance(column.dtype, pl.Date | pl.Datetime):
             micros = column.cast(pl.Datetime("us")).dt.epoch("us")
             return micros.cast(pl.Float64).fill_null(np.nan).to_numpy() / 1e6
         if not column.dtype.is_numeric():
-            raise DataError(f"{self.time!r} is of type {column.dtype}: times are dates, times or whole numbers")
+            raise DataError(f"{self.time!r} is of type {column.dtype}: cast it to a date, a datetime, or seconds")
         found = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
         size = np.nanmedian(np.abs(found)) if np.isfinite(found).any() else 0.0
         return found / next((parts for least, parts in _PER_SECOND if size >= least), 1.0)

@@ -82,6 +82,8 @@ class TabularRegression(Config):
         read = sorted({*self.targets} & {*self.columns.names})
         if read:
             raise ValueError(f"{read[0]!r} is a target and may not be told of a row: take it out of the columns")
+        if len({*self.targets}) < len(self.targets):
+            raise ValueError(f"targets = {list(self.targets)} names a column twice: name each once")
         if self.last and self.columns.time is None:
             raise ValueError("last = true needs a column of time")
         if self.metric == "rmsle" and self.way not in {"auto", "log"}:
@@ -196,6 +198,8 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
     number_N = table[name].cast(pl.Float64).to_numpy()
     if not np.isfinite(number_N).all():
         raise DataError(f"{name!r} has {int((~np.isfinite(number_N)).sum())} values that are not finite: take them out")
+    if number_N.min() == number_N.max():
+        raise DataError(f"{name!r} is {number_N[0]:g} in every row: there is nothing to learn")
     counts = bool(number_N.min() >= 0)
     ways = _ways(recipe, name, counts, float(number_N.min()))
     seeds = Seeds(seed)
@@ -257,7 +261,7 @@ def _trees(recipe: TabularRegression, way: Way, told: Features, rows: _Rows, see
         target_N = _learnt_as(way, part, rows.number_N)
         learnt, stops = (some[np.isfinite(target_N[some])] for some in (rows.learnt, rows.stops))
         if not len(learnt) or not len(stops):
-            raise DataError(f"way = {way!r}: all numbers are zero")
+            raise DataError(f"way = {way!r}: all numbers that are learnt from are zero; name another way")
         pairs = [(rows.feature_NP[some], target_N[some]) for some in (learnt, stops)]
         made.append(recipe.trees.fit(objective, told.names, told.categories, pairs[0], pairs[1], seed + part))
     return tuple(made)

@@ -11,6 +11,7 @@ Shapes: N rows, E entries, T terms, M numbers.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveInt
@@ -31,7 +32,7 @@ class TextRidge(Config):
     """Terms are told apart by so many bits of their hash."""
     penalty: NonNegativeFloat = 3.0
     """Ridge on the weights, in rows."""
-    levels: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
     """Quantiles of the number of which it is learnt whether a row is above."""
     rounds: PositiveInt = 15
     """Steps of conjugate gradients at most."""
@@ -83,7 +84,7 @@ def weighed(ends: np.ndarray, term_E: np.ndarray, terms: np.ndarray, idf_T: np.n
 
 def ranked(number_N: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     """The number and whether it is above its quantiles, each in deviations (float32, N × M)."""
-    above = [number_N > cut for cut in np.unique(np.quantile(number_N, levels))]
+    above = [number_N > cut for cut in (np.unique(np.quantile(number_N, levels)) if levels else ())]
     both = np.column_stack([number_N, *above]).astype(np.float64)
     spread_M = both.std(axis=0)
     return (both / np.where(spread_M > 0, spread_M, 1)).astype(np.float32)
