@@ -78,6 +78,8 @@ def test_the_example_of_rows_runs_as_it_stands(
     exec(compile(example, "README.md", "exec"), names)
     assert names["predicted"].columns == ["prediction", "low", "high"]
     assert "mean of subreddit" in capsys.readouterr().out
+    exec(compile(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[5], "README.md", "exec"), names)
+    assert names["fitted"].predict(made[:3]).columns == ["prediction", "low", "high"]
 
 
 def test_the_tree_names_every_file_and_no_other() -> None:

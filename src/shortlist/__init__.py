@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from shortlist.tables.stream import Stream
     from shortlist.tabular.columns import Columns
     from shortlist.tabular.regression import FittedTabularRegression, TabularRegression
+    from shortlist.tabular.stream_ridge import FittedStreamRidge, StreamRidge
     from shortlist.tabular.text_ridge import TextRidge
     from shortlist.tabular.trees import BoostedTrees
     from shortlist.targets import FittedTargets, Targets
@@ -89,6 +90,7 @@ __all__ = [
     "Findings",
     "FittedPipeline",
     "FittedRegression",
+    "FittedStreamRidge",
     "FittedTabularRegression",
     "FittedTargets",
     "Folds",
@@ -113,6 +115,7 @@ __all__ = [
     "Split",
     "StoreError",
     "Stream",
+    "StreamRidge",
     "TabularRegression",
     "Targets",
     "Text",
@@ -173,6 +176,8 @@ _HOMES = {
     "Columns": "tabular.columns",
     "TabularRegression": "tabular.regression",
     "FittedTabularRegression": "tabular.regression",
+    "StreamRidge": "tabular.stream_ridge",
+    "FittedStreamRidge": "tabular.stream_ridge",
     "TextRidge": "tabular.text_ridge",
     "BoostedTrees": "tabular.trees",
     "LambdaMART": "ranking.ranker",

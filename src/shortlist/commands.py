@@ -47,7 +47,7 @@ from shortlist.run import open_run
 from shortlist.settings import Settings, changed, read_settings, rooted
 from shortlist.tables.engine import Engine
 from shortlist.tables.write import check_ending, write_frames
-from shortlist.tabular.regression import FittedTabularRegression
+from shortlist.tabular.stored import TellsRows
 from shortlist.targets import FittedTargets
 from shortlist.trial import trial as one_trial
 from shortlist.yardsticks import evaluate as judge
@@ -232,7 +232,7 @@ def predict(path: Path, pairs: Path | None, user: str | None, items: str | None,
         fitted = load(path)
     if isinstance(fitted, FittedPipeline):
         raise ConfigError(f"{str(path)!r} makes lists and tells no numbers: ask it with `shortlist recommend`")
-    if isinstance(fitted, FittedTabularRegression):
+    if isinstance(fitted, TellsRows):
         return _of_rows(fitted, pairs, out)
     one = fitted if isinstance(fitted, FittedRegression) else next(iter(fitted.regressions.values()))
     if pairs is not None:
@@ -254,7 +254,7 @@ def predict(path: Path, pairs: Path | None, user: str | None, items: str | None,
     return Answer(f"{rows.height:,} rows in {out}", {"out": str(out), "rows": rows.height})
 
 
-def _of_rows(fitted: FittedTabularRegression, file: Path | None, out: Path | None) -> Answer:
+def _of_rows(fitted: TellsRows, file: Path | None, out: Path | None) -> Answer:
     """The numbers of the rows of a file."""
     if file is None:
         raise ConfigError("this tells numbers of rows, not of users and items: name a table with --pairs rows.csv")
@@ -274,7 +274,7 @@ def similar(path: Path, items: str | None, users: str | None, k: int, out: Path 
         check_ending(out)
     with step("load what was fitted"):
         fitted = load(path)
-    if isinstance(fitted, FittedTabularRegression):
+    if isinstance(fitted, TellsRows):
         raise ConfigError(f"{str(path)!r} tells numbers of rows, and knows nothing of what is alike")
     if isinstance(fitted, FittedTargets):
         raise ConfigError(f"{str(path)!r} tells several numbers, and each knows what is alike: load it and ask one")

@@ -5,12 +5,12 @@ from pathlib import Path
 from shortlist import pipeline, regression, store, targets
 from shortlist.pipeline import FittedPipeline
 from shortlist.regression import FittedRegression
-from shortlist.tabular import regression as tabular
-from shortlist.tabular.regression import FittedTabularRegression
+from shortlist.tabular import stored as tabular
+from shortlist.tabular.stored import TellsRows
 from shortlist.targets import FittedTargets
 
 
-def load(path: str | Path) -> FittedPipeline | FittedRegression | FittedTargets | FittedTabularRegression:
+def load(path: str | Path) -> FittedPipeline | FittedRegression | FittedTargets | TellsRows:
     """What is stored in a directory by `save`, whichever fitted thing it is, or what `shortlist fit` stored there.
 
     It answers as the one that was stored did. Anything else at `path` raises `StoreError`.

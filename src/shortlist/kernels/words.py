@@ -1,9 +1,9 @@
-"""Hashes of words, of pairs of words and of runs of characters, from texts as bytes (UTF-8).
+"""Hashes of words, of pairs of words and of runs of characters, and of whole values, from texts as bytes (UTF-8).
 
 A word is a run of ASCII letters and digits, in lower case, and of bytes beyond ASCII as they are. Each term becomes a
 bucket: a number below 2^bits. Hashes: FNV-1a, mixed by SplitMix64's finaliser.
 
-Shapes: N texts, E terms.
+Shapes: N texts, or numbers, E terms.
 """
 
 import numpy as np
@@ -24,16 +24,16 @@ def mixed(x):
     return x ^ (x >> np.uint64(31))
 
 
-@compiled
-def lowered(byte):
-    """An ASCII letter in lower case; anything else as it is."""
-    return byte | np.uint8(32) if np.uint8(65) <= byte <= np.uint8(90) else byte
+def _of_words():
+    """Of each byte what it is in a word: a letter in lower case, a digit, a byte beyond ASCII; 0 if it is in none."""
+    told = np.zeros(256, np.uint8)
+    for byte in (*range(48, 58), *range(97, 123), *range(128, 256)):
+        told[byte] = byte
+    told[65:91] = told[97:123]
+    return told
 
 
-@compiled
-def is_of_word(byte):
-    """Whether a byte (in lower case) belongs to a word."""
-    return (97 <= byte <= 122) or (48 <= byte <= 57) or byte >= 128
+OF_WORDS = _of_words()
 
 
 @compiled
@@ -47,18 +47,15 @@ def words(bytes_, offsets, salt, bits, runs, ends, term_E):
     begin = mixed(START ^ np.uint64(salt))
     count = 0
     for text in range(len(offsets) - 1):
-        last, hashed, before = offsets[text + 1], begin, np.uint64(0)
-        inside, start = False, offsets[text]
-        for at in range(offsets[text], last + 1):
-            byte = lowered(bytes_[at]) if at < last else np.uint8(32)
-            if is_of_word(byte):
-                if not inside:
-                    inside, start, hashed = True, at, begin
-                hashed = (hashed ^ np.uint64(byte)) * PRIME
+        at, last, before = offsets[text], offsets[text + 1], np.uint64(0)
+        while at < last:
+            start, hashed = at, begin
+            while at < last and OF_WORDS[bytes_[at]] != 0:
+                hashed = (hashed ^ np.uint64(OF_WORDS[bytes_[at]])) * PRIME
+                at += 1
+            if at == start:
+                at += 1
                 continue
-            if not inside:
-                continue
-            inside = False
             word = mixed(hashed)
             count = _put(term_E, count, word & keep)
             if before != np.uint64(0):
@@ -86,9 +83,30 @@ def _runs(bytes_, start, end, begin, keep, count, term_E):
             edges = np.uint64(length + (8 if first == start else 0) + (16 if first + length == end else 0))
             hashed = begin ^ (edges * GOLDEN)
             for at in range(first, first + length):
-                hashed = (hashed ^ np.uint64(lowered(bytes_[at]))) * PRIME
+                hashed = (hashed ^ np.uint64(OF_WORDS[bytes_[at]])) * PRIME
             count = _put(term_E, count, mixed(hashed) & keep)
     return count
+
+
+@compiled
+def values(bytes_, offsets, salt, bits, term_N):
+    """The term of each whole text."""
+    keep = (ONE_BIT << np.uint64(bits)) - ONE_BIT
+    begin = mixed(START ^ np.uint64(salt))
+    for text in range(len(offsets) - 1):
+        hashed = begin
+        for at in range(offsets[text], offsets[text + 1]):
+            hashed = (hashed ^ np.uint64(bytes_[at])) * PRIME
+        term_N[text] = np.int32(mixed(hashed) & keep)
+
+
+@compiled
+def numbers(number_N, salt, bits, term_N):
+    """The term of each whole number (int64)."""
+    keep = (ONE_BIT << np.uint64(bits)) - ONE_BIT
+    begin = mixed(START ^ np.uint64(salt))
+    for row in range(len(number_N)):
+        term_N[row] = np.int32(mixed(begin + np.uint64(number_N[row]) * GOLDEN) & keep)
 
 
 @compiled

@@ -11,11 +11,11 @@ Shapes: B blocks, N rows.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import duckdb
 import numpy as np
@@ -32,14 +32,15 @@ WINDOW = 8
 HELD = 3
 """Windows in memory at one time: the one that is used, the one that is shuffled, the one that is read."""
 _MOST = 2**30
+Made = TypeVar("Made")
 _parquet_file: Any = pq.ParquetFile  # pyarrow does not say its types
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window(Generic[Made]):
     """Rows that are in memory together, as they lie in the files, and in what `order` they come (N)."""
 
-    table: Any
+    rows: Made
     order: np.ndarray
 
 
@@ -161,27 +162,33 @@ class Stream:
                     yield table
                 number = taken + 1
 
-    def _read_ahead(self, epoch: int, start: int = 0) -> Iterator[_Window]:
-        """The windows of an epoch; of the rows of this rank the first `start` are left out.
+    def windows(self, make: Callable[[Any], Made], epoch: int = 0, start: int = 0) -> Iterator[Window[Made]]:
+        """The windows of an epoch, each made by `make` of an Arrow table; the first `start` rows of this rank are left
+        out of the order.
 
-        The next one is read while one is in use.
+        The next one is read and made, in one thread beside, while one is in use.
         """
         begun, wanted = 0, []
-        for number, parts in enumerate(self._windows(epoch)):
+        for number, parts in enumerate(self._plan(epoch)):
             rows = sum(part.stop - part.start for part in parts)
             if begun + rows > start:
                 wanted.append((number, parts, rows, max(0, start - begun)))
             begun += rows
         with ThreadPoolExecutor(1) as reader:
             files: dict[str, Any] = {}
-            coming = [reader.submit(self._read, parts, files) for _, parts, _, _ in wanted[:1]]
+
+            def come(parts: Sequence[_Part]) -> Made:
+                return make(self._read(parts, files))
+
+            coming = [reader.submit(come, parts) for _, parts, _, _ in wanted[:1]]
             for place, (number, _, rows, left_out) in enumerate(wanted):
-                table = coming.pop().result()
-                coming += [reader.submit(self._read, parts, files) for _, parts, _, _ in wanted[place + 1 : place + 2]]
+                made = coming.pop().result()
+                coming += [reader.submit(come, parts) for _, parts, _, _ in wanted[place + 1 : place + 2]]
                 order = np.arange(rows)
                 if self.shuffle:
                     order = self._random(epoch, self.rank, number).permutation(rows)
-                yield _Window(table, order[left_out:])
+                yield Window(made, order[left_out:])
+                del made
 
     def _epoch(self, epoch: int, start: int, stop: int, every: int, first: int, before: int) -> Iterator[Any]:
         """The batches of an epoch, None in place of those that somebody else hands over."""
@@ -189,13 +196,13 @@ class Stream:
         ends = np.arange(count + 1, dtype=object) * rows // count
         pieces: list[Any] = []
         place, number = int(ends[start]), start
-        for window in self._read_ahead(epoch, place):
+        for window in self.windows(_as_it_is, epoch, place):
             used = 0
             while number < stop and used < len(window.order):
                 end = min(int(ends[number + 1]) - place, len(window.order))
                 here = (before + number - start) % every == first
                 if here:
-                    pieces.append(window.table.take(window.order[used:end]))
+                    pieces.append(window.rows.take(window.order[used:end]))
                 used = end
                 if place + used == ends[number + 1]:
                     yield pa.concat_tables(pieces) if here else None
@@ -205,7 +212,7 @@ class Stream:
             if number >= stop:
                 return
 
-    def _windows(self, epoch: int) -> list[list[_Part]]:
+    def _plan(self, epoch: int) -> list[list[_Part]]:
         """The parts of blocks that this rank reads in an epoch, those of each window together."""
         count = len(self.block_rows)
         blocks = self._random(epoch, self.ranks, 0).permutation(count) if self.shuffle else np.arange(count)
@@ -233,6 +240,10 @@ class Stream:
 
     def _random(self, *numbers: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *numbers])
+
+
+def _as_it_is(table: Any) -> Any:
+    return table
 
 
 def _as_parquet(paths: Sequence[str], columns: Sequence[str] | None, engine: Engine) -> str:

@@ -21,7 +21,7 @@ from scipy.optimize import isotonic_regression
 
 from shortlist import store
 from shortlist.config import Config
-from shortlist.errors import DataError, StoreError
+from shortlist.errors import DataError
 from shortlist.evaluation.closeness import Terms, mae, rmse, rmsle
 from shortlist.progress import step
 from shortlist.seeds import Seeds
@@ -30,8 +30,9 @@ from shortlist.tabular.category_means import CategoryMeans
 from shortlist.tabular.columns import Columns
 from shortlist.tabular.features import Features
 from shortlist.tabular.intervals import Intervals
+from shortlist.tabular.logarithm import from_log, to_log
 from shortlist.tabular.source import rows_of
-from shortlist.tabular.text_ridge import FittedTextRidge, TextRidge
+from shortlist.tabular.text_ridge import TextRidge
 from shortlist.tabular.trees import BoostedTrees, FittedTrees, Objective
 
 Metric = Literal["rmse", "mae", "rmsle"]
@@ -129,7 +130,7 @@ class FittedNumber:
     def predict(self, table: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The answer to each row, and the ends of its interval."""
         answer = self._brought(_answer(self.way, self.trees, self.features.of_new(table)))
-        low, high = (_from_size(side, self.counts) for side in self.intervals.of(_to_size(answer, self.counts)))
+        low, high = (from_log(side, self.counts) for side in self.intervals.of(to_log(answer, self.counts)))
         return answer, np.minimum(low, answer), np.maximum(high, answer)
 
     def _brought(self, answer: np.ndarray) -> np.ndarray:
@@ -173,14 +174,6 @@ class FittedTabularRegression:
             manifest["tabular"] = store.write(contents / "tabular", self)
 
 
-def read(path: Path, told: Mapping[str, Any]) -> FittedTabularRegression:
-    """What is stored at `path`, whose manifest says `told`."""
-    if "tabular" not in told:
-        raise StoreError(f"{str(path)!r} holds no tabular regression: it was stored by something else")
-    found: FittedTabularRegression = store.read(path / told["contents"] / "tabular", told["tabular"], KINDS)
-    return found
-
-
 @dataclass(frozen=True)
 class _Rows:
     """Rows by what they are for, and what is known of them."""
@@ -204,7 +197,7 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
     ways = _ways(recipe, name, counts, float(number_N.min()))
     seeds = Seeds(seed)
     told, feature_NP = features.learnt(
-        recipe.columns, recipe.text, table, _to_size(number_N, counts), seeds.generator(f"{name} folds")
+        recipe.columns, recipe.text, table, to_log(number_N, counts), seeds.generator(f"{name} folds")
     )
     rows = _Rows(feature_NP, number_N, *_held(recipe, table, seeds.generator(f"{name} held out")))
     found = {}
@@ -222,7 +215,7 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
         found[way] = _judged(recipe.metric, number_N[rows.stops], answer["stops"]), trees, ends, levels, answer
     way = min(found, key=lambda one: found[one][0])
     _, trees, ends, levels, answer = found[way]
-    intervals = Intervals.fit(_to_size(answer["brings"], counts), _to_size(number_N[rows.brings], counts), recipe.level)
+    intervals = Intervals.fit(to_log(answer["brings"], counts), to_log(number_N[rows.brings], counts), recipe.level)
     tried = pl.DataFrame({"way": list(found), recipe.metric: [one[0] for one in found.values()]})
     held = np.concatenate([rows.stops, rows.brings])
     answers = {way: np.concatenate([answer["stops"], answer["brings"]])}
@@ -271,11 +264,11 @@ def _learnt_as(way: Way, part: int, number_N: np.ndarray) -> np.ndarray:
     """What the trees of a part are given; NaN of rows that say nothing to it."""
     match way, part:
         case "log", _:
-            return _to_size(number_N, counts=True)
+            return to_log(number_N, counts=True)
         case "two_part", 0:
             return (number_N > 0).astype(np.float64)
         case "two_part", _:
-            return np.where(number_N > 0, _to_size(number_N, counts=True), np.nan)
+            return np.where(number_N > 0, to_log(number_N, counts=True), np.nan)
         case _:
             return number_N
 
@@ -285,9 +278,9 @@ def _answer(way: str, trees: tuple[FittedTrees, ...], feature_NP: np.ndarray) ->
     told: list[np.ndarray] = [part.predict(feature_NP) for part in trees]
     match way:
         case "log":
-            return _from_size(told[0], counts=True)
+            return from_log(told[0], counts=True)
         case "two_part":
-            whole: np.ndarray = told[0] * _from_size(told[1], counts=True)
+            whole: np.ndarray = told[0] * from_log(told[1], counts=True)
             return whole
         case _:
             return told[0]
@@ -301,17 +294,6 @@ def _brought(answer_N: np.ndarray, truth_N: np.ndarray) -> tuple[np.ndarray, np.
     levels = found.x[found.blocks[:-1]]
     ends, first = np.unique(middles, return_index=True)
     return ends, levels[first]
-
-
-def _to_size(number_N: np.ndarray, counts: bool) -> np.ndarray:
-    """A number as it is looked at: log(1 + number) where it is never below zero."""
-    size_N: np.ndarray = np.log1p(np.maximum(number_N, 0)) if counts else number_N
-    return size_N
-
-
-def _from_size(size_N: np.ndarray, counts: bool) -> np.ndarray:
-    number_N: np.ndarray = np.maximum(np.expm1(size_N), 0) if counts else size_N
-    return number_N
 
 
 def _judged(metric: Metric, true_N: np.ndarray, answer_N: np.ndarray) -> float:
@@ -332,14 +314,14 @@ def _scores(
     answers: Mapping[Way, np.ndarray],
 ) -> pl.DataFrame:
     """Constants, the means of categories, and what was learnt, on the rows held out."""
-    known, size_N = number_N[learnt], _to_size(number_N[learnt], counts)
+    known, size_N = number_N[learnt], to_log(number_N[learnt], counts)
     told: dict[str, np.ndarray] = {
         "mean": np.full(len(held), known.mean()),
         "median": np.full(len(held), np.median(known)),
     }
     for name in recipe.columns.categories:
         means = CategoryMeans.fit((name,), table[learnt], size_N, None)
-        told[f"mean of {name}"] = _from_size(means.of_new(table[held], None)[:, 0].astype(np.float64), counts)
+        told[f"mean of {name}"] = from_log(means.of_new(table[held], None)[:, 0].astype(np.float64), counts)
     rows = [
         {"model": model, "metric": metric, "value": _judged(metric, number_N[held], answer)}
         for model, answer in [*told.items(), *answers.items()]
@@ -365,13 +347,3 @@ def _contributions(
         moved[name] = _judged("rmse", before, trees[-1].predict(shuffled)) / spread
     found = pl.DataFrame({"column": list(moved), "moved": list(moved.values())})
     return found.sort(["moved", "column"], descending=[True, False])
-
-
-KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        *(TabularRegression, FittedTabularRegression, FittedNumber, Columns, Features, CategoryMeans, Intervals),
-        *(TextRidge, FittedTextRidge, BoostedTrees, FittedTrees),
-    )
-}
-"""Every recipe and fitted thing of a tabular regression, for the store."""

@@ -1,4 +1,4 @@
-"""Terms: the words of texts as hashes, and what a time is a category of.
+"""Terms: words of texts and whole values as hashes, and what a time is a category of.
 
 Shapes: N rows, E terms.
 """
@@ -10,16 +10,17 @@ import numpy as np
 import polars as pl
 
 from shortlist.kernels import words
+from shortlist.kernels.calendar import parts
 from shortlist.tabular.columns import plain_texts
+
+_MISSING = -(2**62)
 
 
 def calendar(seconds_N: np.ndarray) -> Mapping[str, np.ndarray]:
     """The hour, the weekday (from 0, a Monday) and the month (from 1) of times (UTC); -1 where the time is missing."""
-    there = np.isfinite(seconds_N)
-    whole = np.where(there, seconds_N, 0).astype(np.int64)
-    month = whole.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % 12 + 1
-    parts = {"hour": whole // 3600 % 24, "weekday": (whole // 86_400 + 3) % 7, "month": month}
-    return {name: np.where(there, part, -1) for name, part in parts.items()}
+    found = {name: np.empty(len(seconds_N), np.int64) for name in ("hour", "weekday", "month")}
+    parts(seconds_N, *found.values())
+    return found
 
 
 def hashed_words(column: pl.Series, salt: int, bits: int, *, runs: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -32,6 +33,18 @@ def hashed_words(column: pl.Series, salt: int, bits: int, *, runs: bool = False)
     if count > len(term_E):
         raise AssertionError("more terms than places for them")
     return ends, term_E[:count]
+
+
+def hashed_values(column: pl.Series, salt: int, bits: int) -> np.ndarray:
+    """The term of each value (int32, N); what is missing has one of its own."""
+    found = np.empty(len(column), np.int32)
+    if column.dtype.is_integer() or column.dtype == pl.Boolean:
+        whole = column.cast(pl.Int64, wrap_numerical=True)
+        words.numbers(whole.fill_null(_MISSING).to_numpy(), salt, bits, found)
+        return found
+    bytes_, offsets = _bytes(column.cast(pl.String).fill_null("\x00"))
+    words.values(bytes_, offsets, salt, bits, found)
+    return found
 
 
 def joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

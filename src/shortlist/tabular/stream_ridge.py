@@ -1,0 +1,277 @@
+"""Stream ridge: a linear model of hashed words, categories and numbers, learnt row by row from files of any size.
+
+A window of rows is in memory while the next is read and hashed beside it, in one more thread; what is learnt takes
+8 · 2^bits bytes whatever the files are. Each row is answered before it is learnt from: so the errors of the first epoch
+are those of rows that were not known, and intervals come from them at no further cost.
+Source: hashed terms: Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009; steps by
+AdaGrad: Duchi, Hazan, Singer, JMLR 2011; errors before learning: Dawid, "Statistical Theory: The Prequential Approach",
+JRSS A 1984.
+Cost: one place in memory for each term of a row, twice; about a microsecond a row of one title.
+
+Shapes: N rows, T buckets, D numbers.
+"""
+
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from shortlist import store
+from shortlist.config import Config
+from shortlist.errors import ConfigError, DataError
+from shortlist.kernels import linear
+from shortlist.progress import reached, step
+from shortlist.tables.engine import Engine
+from shortlist.tables.files import Where
+from shortlist.tables.sizes import bytes_of
+from shortlist.tables.stream import HELD, Stream, Window
+from shortlist.tabular.columns import Columns
+from shortlist.tabular.hashed_rows import HashedRows, Scale
+from shortlist.tabular.intervals import Intervals
+from shortlist.tabular.logarithm import from_log, to_log
+from shortlist.tabular.source import rows_of
+
+WINDOWS = 5
+"""Windows that a fit has in memory: the one that is learnt from, hashed; the next one, as text, copied and hashed."""
+JUDGED = 200_000
+"""Rows of the first epoch, its last ones, that intervals are made of; half of them at most."""
+AT_ONCE = 500_000
+"""Rows that are answered together."""
+_UNFINISHED = "unfinished_stream_ridge"
+
+
+class StreamRidge(Config):
+    """Recipe: which number of a row is learnt, from what, and in what steps."""
+
+    target: str
+    """The column of the number. Rows that lack it are passed over."""
+    columns: Columns
+    """What a row is."""
+    metric: Literal["rmse", "rmsle"] = "rmse"
+    """Whether the number is learnt as it is, or as log(1 + number)."""
+    bits: int = Field(20, ge=8, le=28)
+    """Terms share 2^bits places."""
+    rate: PositiveFloat = 0.1
+    """Length of the steps, in deviations of the number."""
+    penalty: NonNegativeFloat = 1e-4
+    """Ridge on the weights of a row's terms, at each of its steps."""
+    epochs: PositiveInt = 1
+    """How often each row is learnt from."""
+    level: float = Field(0.9, gt=0, lt=1)
+    """Share of the true numbers that intervals are to hold."""
+
+    @model_validator(mode="after")
+    def _reads_no_target(self) -> "StreamRidge":
+        if self.target in self.columns.names:
+            raise ValueError(f"{self.target!r} is the target and may not be told of a row: take it out of the columns")
+        return self
+
+    def fit(
+        self,
+        where: Where,
+        *,
+        seed: int = 0,
+        memory: str = "1GB",
+        folder: str | Path | None = None,
+        every: float = 60.0,
+    ) -> "FittedStreamRidge":
+        """Learn from Parquet files; from CSV and JSONL, which are turned into Parquet in the spill folder first.
+
+        `memory` bounds what is read and held, besides 8 · 2^bits bytes of weights and what Python itself needs.
+        With a `folder` what was learnt is kept there `every` so many seconds: a fit that was killed goes on from there
+        when it is called again, and ends with the same bits. What is kept there of another recipe, seed or other files
+        raises `ConfigError`; columns that are not there `ColumnError`; columns of the wrong type, a number below zero
+        where rmsle is asked for, one that is not finite, and files where no row has one: `DataError`.
+        """
+        names = (*self.columns.names, self.target)
+        with Engine.open(memory=memory) as engine:
+            with step("open the files"):
+                windows = f"{bytes_of(memory) * HELD // WINDOWS // 1000}KB"
+                stream = Stream.open(where, names, seed=seed, memory=windows, engine=engine)
+            with step("learn row by row"):
+                return self._learnt(stream, None if folder is None else Path(folder), every)
+
+    def _learnt(self, stream: Stream, folder: Path | None, every: float) -> "FittedStreamRidge":
+        identity = _identity(self, stream)
+        state = _kept(folder, identity) if folder is not None else None
+        if state is None:
+            first = next(stream.windows(lambda rows: _Rows(self, pl.DataFrame(rows), None)))
+            state = _State.new(self, identity, first.rows)
+        scale, last = state.scale, time.monotonic()
+        while state.done < self.epochs * stream.rows:
+            epoch, start = divmod(state.done, stream.rows)
+            for window in stream.windows(lambda rows: _Rows(self, pl.DataFrame(rows), scale), epoch, start):
+                state = state.after(self, window, stream.rows)
+                reached(f"{state.done:,} of {self.epochs * stream.rows:,} rows")
+                if folder is not None and time.monotonic() - last > every:
+                    state.keep(folder)
+                    last = time.monotonic()
+        if folder is not None:
+            state.keep(folder)
+        return state.fitted(self)
+
+
+class _Rows:
+    """Rows of a window, hashed, and their numbers as they are learnt (float32, NaN where there is none)."""
+
+    def __init__(self, recipe: StreamRidge, table: pl.DataFrame, scale: Scale | None) -> None:
+        held = recipe.columns.held(table, (recipe.target,))
+        number = held[recipe.target].cast(pl.Float64)
+        there = number.drop_nulls().to_numpy()
+        if not np.isfinite(there).all():
+            odd = int((~np.isfinite(there)).sum())
+            raise DataError(f"{recipe.target!r} has {odd} values that are not finite: take them out")
+        if recipe.metric == "rmsle" and len(there) and there.min() < 0:
+            raise DataError(
+                f"{recipe.target!r} goes down to {there.min():g}, and rmsle is for numbers that are never below zero"
+            )
+        self.target_N = to_log(number.fill_null(np.nan).to_numpy(), recipe.metric == "rmsle")
+        self.scale = scale or Scale.of(recipe.columns, held)
+        self.hashed = HashedRows.of(recipe.columns, held, self.scale, recipe.bits)
+
+
+@dataclass(frozen=True)
+class _State:
+    """What has been learnt after `done` rows, counted over all epochs: all that there is to go on from."""
+
+    identity: str
+    done: int
+    scale: Scale
+    mean: float
+    """What the number is taken less, and divided by, when it is learnt: those of the first window."""
+    spread: float
+    weight_T2: np.ndarray
+    dense_D2: np.ndarray
+    bias_2: np.ndarray
+    sums: np.ndarray
+    """Of the first epoch: rows, the squared errors, the number less `mean`, and its square."""
+    intervals: Intervals
+
+    @classmethod
+    def new(cls, recipe: StreamRidge, identity: str, rows: _Rows) -> "_State":
+        """Nothing learnt yet, in the measures of the first rows."""
+        there = rows.target_N[np.isfinite(rows.target_N)]
+        if not len(there):
+            raise DataError(f"no row of the first {len(rows.target_N):,} has {recipe.target!r}")
+        blank = Intervals(np.zeros(0), np.zeros(1), np.zeros(1))
+        weight_T2, dense_D2 = (
+            np.zeros((count, 2), np.float32) for count in (2**recipe.bits, rows.hashed.number_ND.shape[1])
+        )
+        spread = float(there.std()) or 1.0
+        measures = rows.scale, float(there.mean()), spread
+        return cls(identity, 0, *measures, weight_T2, dense_D2, np.zeros(2, np.float32), np.zeros(4), blank)
+
+    def after(self, recipe: StreamRidge, window: Window[_Rows], rows: int) -> "_State":
+        """What is known after a window: of the `rows` of an epoch those in `window.order`."""
+        order, target_N = window.order, window.rows.target_N
+        scaled = ((target_N - self.mean) / self.spread).astype(np.float32)
+        error_N, sums = np.empty(len(order), np.float32), np.zeros(4)
+        rate, penalty = np.float32(recipe.rate), np.float32(recipe.penalty)
+        weights = self.weight_T2, self.dense_D2, self.bias_2
+        linear.learn(order, *window.rows.hashed.parts, scaled, rate, penalty, *weights, error_N, sums)
+        done, intervals, first = self.done + len(order), self.intervals, self.done < rows
+        if done == rows and sums[0]:
+            late = np.flatnonzero(~np.isnan(error_N))[-min(JUDGED, (int(sums[0]) + 1) // 2) :]
+            true = target_N[order[late]]
+            intervals = Intervals.fit(true + error_N[late].astype(np.float64) * self.spread, true, recipe.level)
+        sums = self.sums + sums if first else self.sums
+        return replace(self, done=done, sums=sums, intervals=intervals)
+
+    def keep(self, folder: Path) -> None:
+        """Written in a folder, in place of what was kept there before."""
+        with store.replacing(folder) as (contents, manifest):
+            manifest[_UNFINISHED] = store.write(contents / _UNFINISHED, self)
+
+    def fitted(self, recipe: StreamRidge) -> "FittedStreamRidge":
+        """What answers."""
+        rows, errors, total, squares = map(float, self.sums)
+        constant = max(squares / rows - (total / rows) ** 2, 0.0)
+        values = [float(np.sqrt(value)) * self.spread for value in (constant, errors / rows)]
+        scores = pl.DataFrame(
+            {"model": ["mean", "StreamRidge"], "metric": recipe.metric, "value": values, "rows": int(rows)}
+        )
+        weights = self.weight_T2[:, 0].copy(), self.dense_D2[:, 0].copy(), float(self.bias_2[0])
+        return FittedStreamRidge(recipe, self.scale, self.mean, self.spread, *weights, self.intervals, scores)
+
+
+@dataclass(frozen=True)
+class FittedStreamRidge:
+    """What was learnt: a weight of each bucket (float32, T) and of each number (float32, D), in the number's deviations
+    (`spread`) from its `mean`. `scores` are of the rows of the first epoch, each before it was learnt from.
+    """
+
+    recipe: StreamRidge
+    scale: Scale
+    mean: float
+    spread: float
+    weight_T: np.ndarray
+    weight_D: np.ndarray
+    bias: float
+    intervals: Intervals
+    scores: pl.DataFrame
+
+    def predict(self, rows: Any) -> pl.DataFrame:
+        """For each row `prediction`, `low` and `high`, in the order of `rows`.
+
+        `rows` is a frame of any library, or files, with the columns of the recipe. Unknown categories and words,
+        missing values and empty texts say nothing; a column that is not there raises `ColumnError`.
+        """
+        columns = self.recipe.columns
+        table = columns.held(rows_of(rows, columns.names))
+        counts = self.recipe.metric == "rmsle"
+        log_N = np.empty(table.height)
+        for start in range(0, table.height, AT_ONCE):
+            part = table[start : start + AT_ONCE]
+            log_N[start : start + part.height] = self._of(part)
+        low_N, high_N = (from_log(side, counts) for side in self.intervals.of(log_N))
+        answer_N = from_log(log_N, counts)
+        told = {
+            "prediction": answer_N, "low": np.minimum(low_N, answer_N), "high": np.maximum(high_N, answer_N)
+        }  # fmt: skip
+        return pl.DataFrame(told, schema=dict.fromkeys(told, pl.Float64))
+
+    def _of(self, table: pl.DataFrame) -> np.ndarray:
+        hashed = HashedRows.of(self.recipe.columns, table, self.scale, self.recipe.bits)
+        found = np.empty(table.height, np.float32)
+        weights = self.weight_T[:, None], self.weight_D[:, None], np.array([self.bias], np.float32)
+        linear.answers(*hashed.parts, *weights, found)
+        answer: np.ndarray = found.astype(np.float64) * self.spread + self.mean
+        return answer
+
+    def __str__(self) -> str:
+        with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
+            return f"{self.recipe.target}: each row before it was learnt from\n{self.scores}"
+
+    def save(self, path: str | Path) -> None:
+        """Stores it in a directory, in place of what was there; killed midway, that stays as it was."""
+        with store.replacing(Path(path)) as (contents, manifest):
+            manifest["tabular"] = store.write(contents / "tabular", self)
+
+
+def _identity(recipe: StreamRidge, stream: Stream) -> str:
+    told = recipe.model_dump_json(), str(stream.seed), str(stream.window), *stream.columns
+    return hashlib.sha256("\n".join(told).encode() + stream.block_rows.tobytes()).hexdigest()
+
+
+def _kept(folder: Path, identity: str) -> _State | None:
+    """What is kept in a folder; None where nothing is."""
+    if not (folder / "manifest.json").exists():
+        return None
+    told = store.manifest(folder)
+    kinds = {kind.__name__: kind for kind in (_State, Scale, Intervals)}
+    found = (
+        store.read(folder / told["contents"] / _UNFINISHED, told[_UNFINISHED], kinds) if _UNFINISHED in told else None
+    )
+    if found is None or found.identity != identity:
+        raise ConfigError(
+            f"{str(folder)!r} keeps something else (of another recipe, another seed or other files): "
+            "name another folder, or delete this one"
+        )
+    state: _State = found  # its arrays are mapped, and are learnt in
+    weight_T2, dense_D2, bias_2 = (np.array(mapped) for mapped in (state.weight_T2, state.dense_D2, state.bias_2))
+    return replace(state, weight_T2=weight_T2, dense_D2=dense_D2, bias_2=bias_2)
