@@ -38,7 +38,7 @@ FILES = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4), min_size=1
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(FILES, st.integers(1, 7), st.integers(1, 5), st.integers(0, 3), st.integers(0, 2), st.booleans())
 def test_every_row_comes_once_an_epoch_in_equally_many_batches(
     tmp_path_factory: pytest.TempPathFactory,
@@ -62,7 +62,7 @@ def test_every_row_comes_once_an_epoch_in_equally_many_batches(
         assert max(sizes) - min(sizes) <= 1
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(FILES, st.integers(1, 4), st.integers(1, 4), st.integers(0, 30), st.integers(1, 25))
 def test_readers_that_share_the_batches_and_those_that_go_on_give_the_same(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[int]], batch: int, workers: int, start: int, count: int
@@ -102,6 +102,26 @@ def test_text_files_are_turned_into_parquet_once(tmp_path: Path, ending: str) ->
     (tmp_path / f"rows{ending}").write_bytes(gzip.compress(raw) if ending.endswith("gz") else raw)
     stream = sl.Stream.open(tmp_path / f"rows{ending}", batch=4)
     assert sorted(row for batch in rows_of(stream) for row in batch) == list(range(10))
+
+
+def test_text_files_can_be_turned_into_something_else_on_their_way(tmp_path: Path) -> None:
+    place, count = tmp_path / "rows.csv", 350_000
+    pl.DataFrame({"row": range(count), "text": ["a"] * count}).write_csv(place)
+
+    def turn(table: pa.Table) -> pa.Table:
+        return pa.table({"double": [2 * row for row in table["row"].to_pylist()]})
+
+    stream = sl.Stream.open(place, ["row"], shuffle=False, batch=100_000, turn=turn)
+    told = [row for batch in stream.batches(0, len(stream)) for row in batch.column("double").to_pylist()]
+    assert told == [2 * row for row in range(count)]
+    assert len(stream.block_rows) > 2
+    place.write_text("row,text\n")
+    with pytest.raises(sl.DataError, match="no rows"):
+        sl.Stream.open(place, ["row"], turn=turn)
+    with place.open("a") as file:
+        file.write("1,a\n" * 30_000 + "many,b\n")
+    with pytest.raises(sl.DataError, match=r"rows.csv' cannot be read: .*Line: 30002"):
+        sl.Stream.open(place, ["row"], turn=turn)
 
 
 def test_text_files_keep_their_order_and_tell_what_is_wrong(tmp_path: Path) -> None:

@@ -55,31 +55,29 @@ def written(folder: Path, table: pl.DataFrame, group: int = 1_000) -> Path:
 def test_each_step_is_that_of_adagrad_done_the_slow_way() -> None:
     random = np.random.default_rng(0)
     rows, buckets, rate, penalty = 200, 32, 0.3, 0.01
-    ends = np.cumsum(random.integers(0, 5, rows))
+    ends = np.cumsum(2 + random.integers(0, 5, rows))  # the last two are those of categories
     term_E = random.integers(0, buckets, ends[-1]).astype(np.int32)
-    category_NC = random.integers(0, buckets, (rows, 2)).astype(np.int32)
     number_ND = random.standard_normal((rows, 3)).astype(np.float32)
     target_N = random.standard_normal(rows).astype(np.float32)
-    order = random.permutation(rows)
     weight_T2, dense_D2, bias_2 = (np.zeros(shape, np.float32) for shape in ((buckets, 2), (3, 2), 2))
     error_N, sums = np.zeros(rows, np.float32), np.zeros(4)
-    target_N[order[7]] = np.nan
-    hashed = ends, term_E, category_NC, number_ND
+    target_N[7] = np.nan
+    hashed = ends, term_E, 2, number_ND
     steps = target_N, np.float32(rate), np.float32(penalty), weight_T2, dense_D2, bias_2
-    linear.learn(order, *hashed, *steps, error_N, sums)
+    linear.learn(*hashed, *steps, error_N, sums)
     slow, squares, expected = np.zeros(buckets + 4), np.zeros(buckets + 4), np.zeros(rows)
-    for row in order[~np.isnan(target_N[order])]:
-        terms = term_E[ends[row - 1] if row else 0 : ends[row]]
+    for row in np.flatnonzero(~np.isnan(target_N)):
+        terms, last = np.split(term_E[ends[row - 1] if row else 0 : ends[row]], [-2])
         share = 1 / np.sqrt(max(len(terms), 1))
         parts = [(buckets + 3, 1.0, 0.0), *((term, share, penalty) for term in terms)]
-        parts += [(term, 1.0, penalty) for term in category_NC[row]]
+        parts += [(term, 1.0, penalty) for term in last]
         parts += [(buckets + d, float(number_ND[row, d]), penalty) for d in range(3)]
         expected[row] = sum(slow[place] * size for place, size, _ in parts)
         for place, size, ridge in parts:
             gradient = (expected[row] - target_N[row]) * size + ridge * slow[place]
             squares[place] += gradient**2
             slow[place] -= rate * gradient / np.sqrt(squares[place] + 1e-8)
-    known = np.delete(order, 7)
+    known = np.delete(np.arange(rows), 7)
     np.testing.assert_allclose(np.delete(error_N, 7), (expected - target_N)[known], rtol=1e-3, atol=1e-4)
     assert np.isnan(error_N[7])
     true, error = target_N[known].astype(float), np.delete(error_N, 7).astype(float)
@@ -88,9 +86,9 @@ def test_each_step_is_that_of_adagrad_done_the_slow_way() -> None:
     np.testing.assert_allclose(dense_D2[:, 0], slow[buckets:-1], rtol=1e-3, atol=1e-4)
     again = np.zeros(rows, np.float32)
     linear.answers(*hashed, weight_T2, dense_D2, bias_2, again)
-    first = int(order[-1])
-    terms = term_E[ends[first - 1] if first else 0 : ends[first]]
-    by_hand = slow[terms].sum() / np.sqrt(max(len(terms), 1)) + slow[category_NC[first]].sum() + slow[-1]
+    first = rows - 1
+    terms, last = np.split(term_E[ends[first - 1] : ends[first]], [-2])
+    by_hand = slow[terms].sum() / np.sqrt(max(len(terms), 1)) + slow[last].sum() + slow[-1]
     assert again[first] == pytest.approx(by_hand + number_ND[first] @ slow[buckets:-1], abs=1e-3)
 
 
@@ -208,8 +206,15 @@ def test_a_target_is_not_told_of_a_row() -> None:
 def test_hashed_rows_keep_columns_apart_and_missing_values() -> None:
     table = pl.DataFrame({"a": ["x y", None], "b": ["x y", ""], "c": [1, None], "d": [None, "1"], "n": [np.inf, 3.0]})
     columns = sl.Columns(texts=("a", "b"), categories=("c", "d"), numbers=("n",))
-    hashed = HashedRows.of(columns, table, Scale.of(columns, table), 20)
-    assert hashed.ends.tolist() == [6, 6]  # two words and their pair, of each column
-    assert len(set(hashed.term_E.tolist())) == 6
-    assert len(set(hashed.category_NC.ravel().tolist())) == 4
-    assert hashed.number_ND.tolist() == [[0, 1], [0, 0]]
+    hashed = HashedRows.of(columns, table, 20)
+    assert hashed.ends.tolist() == [8, 10]  # two words and their pair, of each column, and two categories
+    assert len(set(hashed.term_E.tolist())) == 10
+    assert HashedRows.of(columns, table.to_arrow(), 20).term_E.tolist() == hashed.term_E.tolist()
+    assert Scale.of(hashed.number_ND)(hashed.number_ND).tolist() == [[0, 1], [0, 0]]
+    turned = hashed.taken(np.array([1, 0]))
+    assert turned.ends.tolist() == [2, 10]
+    assert turned.term_E.tolist() == [*hashed.term_E[8:], *hashed.term_E[:8]]
+    assert turned.number_ND.tolist() == [[3.0], [np.inf]]
+    again = HashedRows.of_arrow(turned.to_arrow().slice(1), hashed.categories)
+    assert (again.ends.tolist(), again.term_E.tolist()) == ([8], hashed.term_E[:8].tolist())
+    assert again.number_ND.tolist() == [[np.inf]]

@@ -1,10 +1,10 @@
 """A linear model of hashed terms that learns row by row: AdaGrad on squared errors, and its answers.
 
-Of a row the terms of its texts count 1 / sqrt(how many there are) each, those of its categories 1, its numbers what
-they are. `weight_T2` holds of each term its weight and the sum of its squared gradients, beside one another: a term
-costs one place in memory.
+Of a row the terms of its texts count 1 / sqrt(how many there are) each, its last C terms, those of its categories, 1,
+and its numbers what they are. `weight_T2` holds of each term its weight and the sum of its squared gradients, beside
+one another: a term costs one place in memory.
 
-Shapes: N rows, E terms of texts, C categories, D numbers, T buckets.
+Shapes: N rows, E terms, F numbers, T buckets.
 """
 
 import numpy as np
@@ -13,75 +13,50 @@ from shortlist.kernels import compiled
 
 ONE = np.float32(1)
 LITTLE = np.float32(1e-8)
-BLOCK = 64
-"""Rows that are fetched together."""
 
 
 @compiled
-def learn(
-    order, ends, term_E, category_NC, number_ND, target_N, rate, penalty, weight_T2, dense_D2, bias_2, error_N, sums
-):
-    """One step for each row in this order; its answer before the step, less its target, goes into `error_N` in order.
+def learn(ends, term_E, C, number_NF, target_N, rate, penalty, weight_T2, dense_F2, bias_2, error_N, sums):
+    """One step for each row; its answer before the step, less its target, goes into `error_N`.
 
     A row whose target is NaN is passed over, its error being NaN. Of the others `sums` (float64) get how many there
     are, their squared errors, their targets, and these squared.
-    Rows lie anywhere in memory: those of the next block are fetched together, in place of one wait for each of them.
-    What is given back means nothing: it is there so that fetching is not left out.
     """
-    fetched = 0
-    for place in range(len(order)):
-        if place % BLOCK == 0:
-            for ahead in order[place : place + BLOCK]:
-                fetched += _fetched(ahead, ends, term_E, category_NC, number_ND, target_N)
-        row = order[place]
-        if np.isnan(target_N[row]):
-            error_N[place] = np.nan
+    end = 0
+    for row in range(len(ends)):
+        first, end, target = end, ends[row], target_N[row]
+        if np.isnan(target):
+            error_N[row] = np.nan
             continue
-        first, last = ends[row - 1] if row > 0 else 0, ends[row]
+        last = end - C
         share = ONE / np.sqrt(np.float32(max(last - first, 1)))
-        answer = _answer(row, first, last, share, term_E, category_NC, number_ND, weight_T2, dense_D2, bias_2)
-        error = answer - target_N[row]
-        error_N[place] = error
+        error = _answer(row, first, last, end, share, term_E, number_NF, weight_T2, dense_F2, bias_2) - target
+        error_N[row] = error
         sums[0] += 1
         sums[1] += np.float64(error) ** 2
-        sums[2] += target_N[row]
-        sums[3] += np.float64(target_N[row]) ** 2
+        sums[2] += target
+        sums[3] += np.float64(target) ** 2
         _step(bias_2, error, rate)
         for at in range(first, last):
             weight = weight_T2[term_E[at]]
             _step(weight, error * share + penalty * weight[0], rate)
-        for c in range(category_NC.shape[1]):
-            weight = weight_T2[category_NC[row, c]]
+        for at in range(last, end):
+            weight = weight_T2[term_E[at]]
             _step(weight, error + penalty * weight[0], rate)
-        for d in range(number_ND.shape[1]):
-            weight = dense_D2[d]
-            _step(weight, error * number_ND[row, d] + penalty * weight[0], rate)
-    return fetched
+        for f in range(number_NF.shape[1]):
+            weight = dense_F2[f]
+            _step(weight, error * number_NF[row, f] + penalty * weight[0], rate)
 
 
 @compiled
-def _fetched(row, ends, term_E, category_NC, number_ND, target_N):
-    """Reads a place of each line of memory (64 bytes) that a row has."""
-    first, last = ends[row - 1] if row > 0 else 0, ends[row]
-    found = 0
-    for at in range(first, last, 16):
-        found += term_E[at]
-    if category_NC.shape[1]:
-        found += category_NC[row, 0]
-    if number_ND.shape[1]:
-        found += np.int64(number_ND[row, 0] > 0)
-    return found + np.int64(target_N[row] > 0)
-
-
-@compiled
-def answers(ends, term_E, category_NC, number_ND, weight_T2, dense_D2, bias_2, answer_N):
+def answers(ends, term_E, C, number_NF, weight_T2, dense_F2, bias_2, answer_N):
     """What is expected of each row, into `answer_N`."""
-    first = 0
+    end = 0
     for row in range(len(ends)):
-        last = ends[row]
+        first, end = end, ends[row]
+        last = end - C
         share = ONE / np.sqrt(np.float32(max(last - first, 1)))
-        answer_N[row] = _answer(row, first, last, share, term_E, category_NC, number_ND, weight_T2, dense_D2, bias_2)
-        first = last
+        answer_N[row] = _answer(row, first, last, end, share, term_E, number_NF, weight_T2, dense_F2, bias_2)
 
 
 @compiled
@@ -91,15 +66,15 @@ def _step(weight, gradient, rate):
 
 
 @compiled
-def _answer(row, first, last, share, term_E, category_NC, number_ND, weight_T2, dense_D2, bias_2):
+def _answer(row, first, last, end, share, term_E, number_NF, weight_T2, dense_F2, bias_2):
     found = np.float32(0)
     for at in range(first, last):
         found += weight_T2[term_E[at], 0]
     found = found * share + bias_2[0]
-    for c in range(category_NC.shape[1]):
-        found += weight_T2[category_NC[row, c], 0]
-    for d in range(number_ND.shape[1]):
-        found += number_ND[row, d] * dense_D2[d, 0]
+    for at in range(last, end):
+        found += weight_T2[term_E[at], 0]
+    for f in range(number_NF.shape[1]):
+        found += number_NF[row, f] * dense_F2[f, 0]
     return found
 
 

@@ -24,7 +24,7 @@ def mixed(x):
     return x ^ (x >> np.uint64(31))
 
 
-def _of_words():
+def _of_words() -> np.ndarray:
     """Of each byte what it is in a word: a letter in lower case, a digit, a byte beyond ASCII; 0 if it is in none."""
     told = np.zeros(256, np.uint8)
     for byte in (*range(48, 58), *range(97, 123), *range(128, 256)):

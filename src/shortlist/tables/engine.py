@@ -185,6 +185,16 @@ class Engine:
         finally:
             aside.unlink(missing_ok=True)
 
+    def batches(self, table: ir.Table, *, in_order: bool = False) -> Iterator[Any]:
+        """The computed rows as Arrow batches, a few of which are in memory at a time; their order as in `write`."""
+        with self._turn:
+            if self.name != "duckdb":
+                yield from self.connection.to_pyarrow_batches(table, chunk_size=ROW_GROUP)
+                return
+            with self._order_kept(in_order):
+                # Ibis asks for batches by a name that DuckDB has given up.
+                yield from self.connection.con.sql(self.connection.compile(table)).to_arrow_reader(ROW_GROUP)
+
     def place(self, name: str) -> Path:
         """A path in the spill folder that nothing has been written to; two calls never give the same."""
         return self._folder / f"{next(self._numbers):05d}-{name}"

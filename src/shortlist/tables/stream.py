@@ -11,37 +11,32 @@ Shapes: B blocks, N rows.
 """
 
 import math
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from itertools import groupby
+from typing import Any, TypeVar
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shortlist.errors import ColumnError, ConfigError, DataError, nearest
+from shortlist.tables.as_parquet import READERS, as_parquet, named
 from shortlist.tables.engine import Engine
 from shortlist.tables.files import Where, files_at
 from shortlist.tables.sizes import bytes_of
 
 WINDOW = 8
 """Blocks that are shuffled together where they fit."""
-HELD = 3
-"""Windows in memory at one time: the one that is used, the one that is shuffled, the one that is read."""
+HELD = 2 + READERS
+"""Windows in memory at one time: the one that is used, the one that is shuffled, those that are read and made."""
 _MOST = 2**30
 Made = TypeVar("Made")
 _parquet_file: Any = pq.ParquetFile  # pyarrow does not say its types
-
-
-@dataclass(frozen=True)
-class Window(Generic[Made]):
-    """Rows that are in memory together, as they lie in the files, and in what `order` they come (N)."""
-
-    rows: Made
-    order: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -90,9 +85,10 @@ class Stream:
         rank: int = 0,
         ranks: int = 1,
         engine: Engine | None = None,
+        turn: Callable[[Any], Any] | None = None,
     ) -> "Stream":
         """The `columns` (all where None) of Parquet files; of CSV and JSONL, gzip among them, which the `engine` turns
-        into Parquet in its spill folder first.
+        into Parquet in its spill folder first, each batch of rows (an Arrow table) as what `turn` makes of it.
 
         `memory` bounds the windows. Files without a row are passed over. No rows at all, fewer rows than ranks, files
         of other columns or types than the first, a damaged file, a row group that does not fit: `DataError`; a column
@@ -106,7 +102,8 @@ class Stream:
         paths = list(files.paths)
         if files.format != "parquet":
             engine = engine or Engine.open(memory=memory)
-            paths = [_as_parquet(paths, columns, engine)]
+            paths = [as_parquet(paths, columns, engine, turn)]
+            columns = columns if turn is None else None
         found = [(path, _footer(path)) for path in paths]
         first_path, first = found[0]
         names = tuple(columns) if columns is not None else tuple(first.schema.to_arrow_schema().names)
@@ -119,9 +116,9 @@ class Stream:
         blocks = [(path, group, footer) for path, group, footer in blocks if footer.row_group(group).num_rows]
         rows = np.array([footer.row_group(group).num_rows for _, group, footer in blocks], np.int64)
         if not len(blocks):
-            raise DataError(f"there are no rows in {_named(files.paths)}")
+            raise DataError(f"there are no rows in {named(files.paths)}")
         if rows.sum() < ranks:
-            raise DataError(f"there are {rows.sum()} rows in {_named(files.paths)}, too few for {ranks} ranks")
+            raise DataError(f"there are {rows.sum()} rows in {named(files.paths)}, too few for {ranks} ranks")
         sizes = [_size(footer.row_group(group), names) for _, group, footer in blocks]
         largest, limit = max(sizes), min(bytes_of(memory) // HELD, _MOST)
         if largest > limit:
@@ -162,11 +159,11 @@ class Stream:
                     yield table
                 number = taken + 1
 
-    def windows(self, make: Callable[[Any], Made], epoch: int = 0, start: int = 0) -> Iterator[Window[Made]]:
-        """The windows of an epoch, each made by `make` of an Arrow table; the first `start` rows of this rank are left
-        out of the order.
+    def windows(self, make: Callable[[Any, np.ndarray], Made], epoch: int = 0, start: int = 0) -> Iterator[Made]:
+        """What `make` gives for each window of an epoch, an Arrow table as it lies in the files and the order (N) in
+        which its rows come; the first `start` rows of this rank are left out of the order.
 
-        The next one is read and made, in one thread beside, while one is in use.
+        The next ones are read and made in threads of their own while one is in use.
         """
         begun, wanted = 0, []
         for number, parts in enumerate(self._plan(epoch)):
@@ -174,20 +171,19 @@ class Stream:
             if begun + rows > start:
                 wanted.append((number, parts, rows, max(0, start - begun)))
             begun += rows
-        with ThreadPoolExecutor(1) as reader:
-            files: dict[str, Any] = {}
+        files = _Files()
 
-            def come(parts: Sequence[_Part]) -> Made:
-                return make(self._read(parts, files))
+        def come(number: int, parts: Sequence[_Part], rows: int, left_out: int) -> Made:
+            order = self._random(epoch, self.rank, number).permutation(rows) if self.shuffle else np.arange(rows)
+            return make(self._read(parts, files), order[left_out:])
 
-            coming = [reader.submit(come, parts) for _, parts, _, _ in wanted[:1]]
-            for place, (number, _, rows, left_out) in enumerate(wanted):
-                made = coming.pop().result()
-                coming += [reader.submit(come, parts) for _, parts, _, _ in wanted[place + 1 : place + 2]]
-                order = np.arange(rows)
-                if self.shuffle:
-                    order = self._random(epoch, self.rank, number).permutation(rows)
-                yield Window(made, order[left_out:])
+        with ThreadPoolExecutor(READERS) as readers:
+            coming = deque(readers.submit(come, *one) for one in wanted[:READERS])
+            for following in [*wanted[READERS:], *[None] * READERS][: len(wanted)]:
+                made = coming.popleft().result()
+                if following is not None:
+                    coming.append(readers.submit(come, *following))
+                yield made
                 del made
 
     def _epoch(self, epoch: int, start: int, stop: int, every: int, first: int, before: int) -> Iterator[Any]:
@@ -196,19 +192,19 @@ class Stream:
         ends = np.arange(count + 1, dtype=object) * rows // count
         pieces: list[Any] = []
         place, number = int(ends[start]), start
-        for window in self.windows(_as_it_is, epoch, place):
+        for table, order in self.windows(_in_one_piece, epoch, place):
             used = 0
-            while number < stop and used < len(window.order):
-                end = min(int(ends[number + 1]) - place, len(window.order))
+            while number < stop and used < len(order):
+                end = min(int(ends[number + 1]) - place, len(order))
                 here = (before + number - start) % every == first
                 if here:
-                    pieces.append(window.rows.take(window.order[used:end]))
+                    pieces.append(table.take(order[used:end]))
                 used = end
                 if place + used == ends[number + 1]:
                     yield pa.concat_tables(pieces) if here else None
                     pieces = []
                     number += 1
-            place += len(window.order)
+            place += len(order)
             if number >= stop:
                 return
 
@@ -225,46 +221,36 @@ class Stream:
                 parts.append(_Part(int(block), int(low - (stop - rows)), int(high - (stop - rows))))
         return [parts[at : at + self.window] for at in range(0, len(parts), self.window)]
 
-    def _read(self, parts: Sequence[_Part], files: dict[str, Any]) -> Any:
+    def _read(self, parts: Sequence[_Part], files: "_Files") -> Any:
+        """The rows of parts that follow one another: all but the first and the last of them are whole blocks."""
         tables = []
-        for part in parts:
-            path = self.paths[part.block]
+        for path, together in groupby(parts, lambda part: self.paths[part.block]):
             try:
-                if path not in files:
-                    files[path] = _parquet_file(path)
-                table = files[path].read_row_group(self.groups[part.block], list(self.columns))
+                groups = [self.groups[part.block] for part in together]
+                tables.append(files.at(path).read_row_groups(groups, list(self.columns)))
             except (pa.ArrowException, OSError) as error:
                 raise DataError(f"{path!r} cannot be read: {error}") from None
-            tables.append(table.slice(part.start, part.stop - part.start))
-        return pa.concat_tables(tables).combine_chunks()
+        return pa.concat_tables(tables).slice(parts[0].start, sum(part.stop - part.start for part in parts))
 
     def _random(self, *numbers: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *numbers])
 
 
-def _as_it_is(table: Any) -> Any:
-    return table
+class _Files(threading.local):
+    """Open Parquet files, those of each thread for itself."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Any] = {}
+
+    def at(self, path: str) -> Any:
+        """The one at a path."""
+        if path not in self._open:
+            self._open[path] = _parquet_file(path)
+        return self._open[path]
 
 
-def _as_parquet(paths: Sequence[str], columns: Sequence[str] | None, engine: Engine) -> str:
-    """The columns of CSV or JSONL files in one Parquet file of the engine's, in their order."""
-    kept = engine.place("stream.parquet")
-    try:
-        table = engine.scan(paths)
-        for name in columns or ():
-            if name not in table.columns:
-                raise ColumnError(f"{_named(paths)} lack the column {name!r}{nearest(name, table.columns)}")
-        engine.write(table.select(*columns) if columns else table, kept, in_order=True)
-    except duckdb.Error as error:
-        said = str(error).split("\n\nLINE ")[0]  # what follows quotes our query
-        told = " ".join(said.split("\n\n")[0].split())
-        raise DataError(f"{_named(paths)} cannot be read: {told}; mend or take out what is named") from None
-    return str(kept)
-
-
-def _named(paths: Sequence[str]) -> str:
-    """A file, or the first of several."""
-    return repr(paths[0]) if len(paths) == 1 else f"{paths[0]!r} and {len(paths) - 1:,} more"
+def _in_one_piece(table: Any, order: np.ndarray) -> tuple[Any, np.ndarray]:
+    return table.combine_chunks(), order
 
 
 def _footer(path: str) -> Any:

@@ -1,48 +1,96 @@
 """Hashed rows: rows as terms below 2^bits and a few numbers, at a cost that does not depend on what was seen before.
 
-Shapes: N rows, E terms of texts, C categories, D numbers.
+Shapes: N rows, E terms, C categories, D numbers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
-from shortlist.kernels import linear
+from shortlist.kernels import linear, ragged
 from shortlist.tabular.columns import DAY, Columns
 from shortlist.tabular.terms import calendar, hashed_values, hashed_words, joined
 
+Table: TypeAlias = Any
+"""A Polars frame or an Arrow table."""
 REACH = 5.0
 """How many widths from the middle a number counts at most."""
+TERMS = "terms"
+OF_TIME = 3
+"""Hour, weekday, month."""
 _CATEGORY, _CALENDAR = 1_000, 2_000
 """Salts from which those of categories and of parts of a time are counted; those of texts begin with 1."""
 
 
 @dataclass(frozen=True)
 class HashedRows:
-    """Of each row where its terms end (int64, N), the terms (int32, E), its categories (int32, N × C), its numbers."""
+    """Of each row where its terms end (int64, N), the terms (int32, E), of which the last `categories` are those of
+    its categories and its time, and its numbers (float64, N × D; days since 1970 last), NaN where they are missing.
+    """
 
     ends: np.ndarray
     term_E: np.ndarray
-    category_NC: np.ndarray
+    categories: int
     number_ND: np.ndarray
 
     @classmethod
-    def of(cls, columns: Columns, table: pl.DataFrame, scale: "Scale", bits: int) -> "HashedRows":
-        """Words and pairs of words of texts, whole categories, hours, weekdays and months, and scaled numbers."""
-        texts = [hashed_words(table[name], salt, bits) for salt, name in enumerate(columns.texts, 1)]
-        ends, term_E = joined(texts) if texts else (np.zeros(table.height, np.int64), np.zeros(0, np.int32))
-        found = [hashed_values(table[name], _CATEGORY + place, bits) for place, name in enumerate(columns.categories)]
+    def of(cls, columns: Columns, table: Table, bits: int) -> "HashedRows":
+        """Words and pairs of words of texts, whole categories, hours, weekdays and months, and numbers."""
+        rows = len(table)
+        parts = [hashed_words(table[name], salt, bits) for salt, name in enumerate(columns.texts, 1)]
+        values = [hashed_values(table[name], _CATEGORY + place, bits) for place, name in enumerate(columns.categories)]
+        numbers = [pl.Series(table[name]).cast(pl.Float64).fill_null(np.nan).to_numpy() for name in columns.numbers]
         if columns.time:
-            parts = calendar(columns.seconds(table)).values()
-            found += [hashed_values(pl.Series(part), _CALENDAR + place, bits) for place, part in enumerate(parts)]
-        category_NC = np.column_stack(found) if found else np.zeros((table.height, 0), np.int32)
-        return cls(ends, term_E, category_NC, scale(_numbers(columns, table)))
+            second_N = columns.seconds(pl.DataFrame({columns.time: pl.Series(table[columns.time])}))
+            numbers.append(second_N / DAY)
+            of_time = calendar(second_N).values()
+            values += [hashed_values(pl.Series(part), _CALENDAR + place, bits) for place, part in enumerate(of_time)]
+        count = categories_of(columns)
+        if count or not parts:
+            each = np.column_stack(values) if values else np.zeros((rows, 0), np.int32)
+            parts.append((np.arange(1, rows + 1, dtype=np.int64) * count, each.ravel()))
+        return cls(*joined(parts), count, np.column_stack(numbers) if numbers else np.zeros((rows, 0)))
 
-    @property
-    def parts(self) -> tuple[np.ndarray, ...]:
-        """As the compiled loops take them."""
-        return self.ends, self.term_E, self.category_NC, self.number_ND
+    def taken(self, order_N: np.ndarray) -> "HashedRows":
+        """Rows in another order."""
+        ends, term_E = np.empty(len(order_N), np.int64), np.empty_like(self.term_E)
+        count, _ = ragged.taken(order_N, self.ends, self.term_E, ends, term_E)
+        return HashedRows(ends, term_E[:count], self.categories, self.number_ND[order_N])
+
+    def to_arrow(self) -> Any:
+        """As columns of a file: `terms`, the bytes of each row's, and the numbers."""
+        offsets = np.concatenate([[0], self.ends]) * self.term_E.itemsize
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(self.term_E))]
+        told = {TERMS: pa.Array.from_buffers(pa.large_binary(), len(self.ends), buffers)}
+        return pa.table(told | dict(zip(self.names(), map(pa.array, self.number_ND.T), strict=True)))
+
+    @classmethod
+    def of_arrow(cls, table: Any, categories: int) -> "HashedRows":
+        """Rows that were written so."""
+        array = table[TERMS].combine_chunks()
+        array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+        _, offsets, data = array.buffers()
+        begun = np.frombuffer(offsets, np.int64, len(array) + 1, 8 * array.offset) // np.int32().itemsize
+        terms = np.frombuffer(data if data is not None else b"", np.int32)
+        numbers = [table[name].to_numpy() for name in table.column_names if name.startswith(_NUMBER)]
+        number_ND = np.column_stack(numbers) if numbers else np.zeros((len(table), 0))
+        return cls(begun[1:] - begun[0], terms[begun[0] : begun[-1]], categories, number_ND)
+
+    def names(self) -> Sequence[str]:
+        """Names of its columns of numbers in a file."""
+        return [f"{_NUMBER}{place}" for place in range(self.number_ND.shape[1])]
+
+
+_NUMBER = "number "
+
+
+def categories_of(columns: Columns) -> int:
+    """How many terms of a row are those of its categories and its time."""
+    return len(columns.categories) + (OF_TIME if columns.time else 0)
 
 
 @dataclass(frozen=True)
@@ -53,10 +101,9 @@ class Scale:
     width_D: np.ndarray
 
     @classmethod
-    def of(cls, columns: Columns, table: pl.DataFrame) -> "Scale":
-        """That of the numbers, and of the time, of these rows; what is missing is passed over."""
-        number_ND = _numbers(columns, table)
-        number_ND[~np.isfinite(number_ND)] = np.nan
+    def of(cls, number_ND: np.ndarray) -> "Scale":
+        """That of these numbers; what is missing is passed over."""
+        number_ND = np.where(np.isfinite(number_ND), number_ND, np.nan)
         some = np.isfinite(number_ND).any(axis=0)
         low, middle, high = (np.zeros(number_ND.shape[1]) for _ in range(3))
         spread = np.zeros(number_ND.shape[1])
@@ -70,11 +117,3 @@ class Scale:
         found = np.empty((len(number_ND), 2 * len(self.middle_D)), np.float32)
         linear.scaled(number_ND, self.middle_D, self.width_D, REACH, found)
         return found
-
-
-def _numbers(columns: Columns, table: pl.DataFrame) -> np.ndarray:
-    """The numbers of rows (float64, N × D), days since 1970 last where there is a time; NaN where missing."""
-    parts = [table[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in columns.numbers]
-    if columns.time:
-        parts.append(columns.seconds(table) / DAY)
-    return np.column_stack(parts) if parts else np.zeros((table.height, 0))

@@ -1,24 +1,27 @@
 """Stream ridge: a linear model of hashed words, categories and numbers, learnt row by row from files of any size.
 
-A window of rows is in memory while the next is read and hashed beside it, in one more thread; what is learnt takes
-8 · 2^bits bytes whatever the files are. Each row is answered before it is learnt from: so the errors of the first epoch
-are those of rows that were not known, and intervals come from them at no further cost.
+CSV and JSONL are hashed on their way into the spill folder, once; Parquet is hashed in each epoch, as it is read. A
+window of rows is learnt from while the next ones are read, hashed and shuffled in threads beside it; what is learnt
+takes 8 · 2^bits bytes whatever the files are. Each row is answered before it is learnt from: so the errors of the first
+epoch are those of rows that were not known, and intervals come from them at no further cost.
 Source: hashed terms: Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009; steps by
 AdaGrad: Duchi, Hazan, Singer, JMLR 2011; errors before learning: Dawid, "Statistical Theory: The Prequential Approach",
 JRSS A 1984.
-Cost: one place in memory for each term of a row, twice; about a microsecond a row of one title.
+Cost: for each term of a row a place in memory, read twice; see docs/larger-than-memory.md.
 
 Shapes: N rows, T buckets, D numbers.
 """
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from shortlist import store
@@ -27,22 +30,23 @@ from shortlist.errors import ConfigError, DataError
 from shortlist.kernels import linear
 from shortlist.progress import reached, step
 from shortlist.tables.engine import Engine
-from shortlist.tables.files import Where
+from shortlist.tables.files import Where, files_at
 from shortlist.tables.sizes import bytes_of
-from shortlist.tables.stream import HELD, Stream, Window
+from shortlist.tables.stream import HELD, Stream
 from shortlist.tabular.columns import Columns
-from shortlist.tabular.hashed_rows import HashedRows, Scale
+from shortlist.tabular.hashed_rows import HashedRows, Scale, categories_of
 from shortlist.tabular.intervals import Intervals
 from shortlist.tabular.logarithm import from_log, to_log
 from shortlist.tabular.source import rows_of
 
-WINDOWS = 5
-"""Windows that a fit has in memory: the one that is learnt from, hashed; the next one, as text, copied and hashed."""
+WINDOWS = 8
+"""Windows that a fit has in memory: one that is learnt from, hashed, and those that are read: as text, as text once
+more, and hashed; what is hashed is a little larger."""
 JUDGED = 200_000
 """Rows of the first epoch, its last ones, that intervals are made of; half of them at most."""
 AT_ONCE = 500_000
 """Rows that are answered together."""
-_UNFINISHED = "unfinished_stream_ridge"
+_UNFINISHED, _TARGET = "unfinished_stream_ridge", "target"
 
 
 class StreamRidge(Config):
@@ -89,24 +93,32 @@ class StreamRidge(Config):
         where rmsle is asked for, one that is not finite, and files where no row has one: `DataError`.
         """
         names = (*self.columns.names, self.target)
+        hashed = files_at(where).format != "parquet"
+
+        def turn(table: Any) -> Any:
+            return _Rows.of(self, table).to_arrow()
+
+        def make(table: Any, order_N: np.ndarray) -> _Rows:
+            rows = _Rows.of_arrow(self, table) if hashed else _Rows.of(self, table)
+            return rows.taken(order_N)
+
         with Engine.open(memory=memory) as engine:
             with step("open the files"):
                 windows = f"{bytes_of(memory) * HELD // WINDOWS // 1000}KB"
-                stream = Stream.open(where, names, seed=seed, memory=windows, engine=engine)
+                stream = Stream.open(where, names, seed=seed, memory=windows, engine=engine, turn=turn)
             with step("learn row by row"):
-                return self._learnt(stream, None if folder is None else Path(folder), every)
+                return self._learnt(stream, make, None if folder is None else Path(folder), every)
 
-    def _learnt(self, stream: Stream, folder: Path | None, every: float) -> "FittedStreamRidge":
+    def _learnt(
+        self, stream: Stream, make: Callable[[Any, np.ndarray], "_Rows"], folder: Path | None, every: float
+    ) -> "FittedStreamRidge":
         identity = _identity(self, stream)
         state = _kept(folder, identity) if folder is not None else None
-        if state is None:
-            first = next(stream.windows(lambda rows: _Rows(self, pl.DataFrame(rows), None)))
-            state = _State.new(self, identity, first.rows)
-        scale, last = state.scale, time.monotonic()
-        while state.done < self.epochs * stream.rows:
-            epoch, start = divmod(state.done, stream.rows)
-            for window in stream.windows(lambda rows: _Rows(self, pl.DataFrame(rows), scale), epoch, start):
-                state = state.after(self, window, stream.rows)
+        last = time.monotonic()
+        while state is None or state.done < self.epochs * stream.rows:
+            epoch, start = divmod(state.done if state else 0, stream.rows)
+            for window in stream.windows(make, epoch, start):
+                state = (state or _State.new(self, identity, window)).after(self, window, stream.rows)
                 reached(f"{state.done:,} of {self.epochs * stream.rows:,} rows")
                 if folder is not None and time.monotonic() - last > every:
                     state.keep(folder)
@@ -116,12 +128,18 @@ class StreamRidge(Config):
         return state.fitted(self)
 
 
+@dataclass(frozen=True)
 class _Rows:
-    """Rows of a window, hashed, and their numbers as they are learnt (float32, NaN where there is none)."""
+    """Rows, hashed, and their numbers as they are learnt (float64, NaN where there is none)."""
 
-    def __init__(self, recipe: StreamRidge, table: pl.DataFrame, scale: Scale | None) -> None:
-        held = recipe.columns.held(table, (recipe.target,))
-        number = held[recipe.target].cast(pl.Float64)
+    hashed: HashedRows
+    target_N: np.ndarray
+
+    @classmethod
+    def of(cls, recipe: StreamRidge, table: Any) -> "_Rows":
+        """Those of an Arrow table."""
+        recipe.columns.held(pl.DataFrame(table.slice(0, 0)), (recipe.target,))
+        number = pl.Series(table[recipe.target]).cast(pl.Float64)
         there = number.drop_nulls().to_numpy()
         if not np.isfinite(there).all():
             odd = int((~np.isfinite(there)).sum())
@@ -130,9 +148,21 @@ class _Rows:
             raise DataError(
                 f"{recipe.target!r} goes down to {there.min():g}, and rmsle is for numbers that are never below zero"
             )
-        self.target_N = to_log(number.fill_null(np.nan).to_numpy(), recipe.metric == "rmsle")
-        self.scale = scale or Scale.of(recipe.columns, held)
-        self.hashed = HashedRows.of(recipe.columns, held, self.scale, recipe.bits)
+        target_N = to_log(number.fill_null(np.nan).to_numpy(), recipe.metric == "rmsle")
+        return cls(HashedRows.of(recipe.columns, table, recipe.bits), target_N)
+
+    def taken(self, order_N: np.ndarray) -> "_Rows":
+        """Rows in another order."""
+        return _Rows(self.hashed.taken(order_N), self.target_N[order_N])
+
+    def to_arrow(self) -> Any:
+        """As columns of a file."""
+        return self.hashed.to_arrow().append_column(_TARGET, pa.array(self.target_N))
+
+    @classmethod
+    def of_arrow(cls, recipe: StreamRidge, table: Any) -> "_Rows":
+        """Rows that were written so."""
+        return cls(HashedRows.of_arrow(table, categories_of(recipe.columns)), table[_TARGET].to_numpy())
 
 
 @dataclass(frozen=True)
@@ -160,27 +190,25 @@ class _State:
             raise DataError(f"no row of the first {len(rows.target_N):,} has {recipe.target!r}")
         blank = Intervals(np.zeros(0), np.zeros(1), np.zeros(1))
         weight_T2, dense_D2 = (
-            np.zeros((count, 2), np.float32) for count in (2**recipe.bits, rows.hashed.number_ND.shape[1])
+            np.zeros((count, 2), np.float32) for count in (2**recipe.bits, 2 * rows.hashed.number_ND.shape[1])
         )
-        spread = float(there.std()) or 1.0
-        measures = rows.scale, float(there.mean()), spread
+        measures = Scale.of(rows.hashed.number_ND), float(there.mean()), float(there.std()) or 1.0
         return cls(identity, 0, *measures, weight_T2, dense_D2, np.zeros(2, np.float32), np.zeros(4), blank)
 
-    def after(self, recipe: StreamRidge, window: Window[_Rows], rows: int) -> "_State":
-        """What is known after a window: of the `rows` of an epoch those in `window.order`."""
-        order, target_N = window.order, window.rows.target_N
-        scaled = ((target_N - self.mean) / self.spread).astype(np.float32)
-        error_N, sums = np.empty(len(order), np.float32), np.zeros(4)
-        rate, penalty = np.float32(recipe.rate), np.float32(recipe.penalty)
-        weights = self.weight_T2, self.dense_D2, self.bias_2
-        linear.learn(order, *window.rows.hashed.parts, scaled, rate, penalty, *weights, error_N, sums)
-        done, intervals, first = self.done + len(order), self.intervals, self.done < rows
+    def after(self, recipe: StreamRidge, window: _Rows, rows: int) -> "_State":
+        """What is known after a window of the `rows` of an epoch."""
+        scaled = ((window.target_N - self.mean) / self.spread).astype(np.float32)
+        error_N, sums = np.empty(len(scaled), np.float32), np.zeros(4)
+        steps = np.float32(recipe.rate), np.float32(recipe.penalty), self.weight_T2, self.dense_D2, self.bias_2
+        hashed = window.hashed
+        number_NF = self.scale(hashed.number_ND)
+        linear.learn(hashed.ends, hashed.term_E, hashed.categories, number_NF, scaled, *steps, error_N, sums)
+        done, intervals = self.done + len(scaled), self.intervals
         if done == rows and sums[0]:
             late = np.flatnonzero(~np.isnan(error_N))[-min(JUDGED, (int(sums[0]) + 1) // 2) :]
-            true = target_N[order[late]]
+            true = window.target_N[late]
             intervals = Intervals.fit(true + error_N[late].astype(np.float64) * self.spread, true, recipe.level)
-        sums = self.sums + sums if first else self.sums
-        return replace(self, done=done, sums=sums, intervals=intervals)
+        return replace(self, done=done, sums=self.sums + sums * (done <= rows), intervals=intervals)
 
     def keep(self, folder: Path) -> None:
         """Written in a folder, in place of what was kept there before."""
@@ -201,8 +229,9 @@ class _State:
 
 @dataclass(frozen=True)
 class FittedStreamRidge:
-    """What was learnt: a weight of each bucket (float32, T) and of each number (float32, D), in the number's deviations
-    (`spread`) from its `mean`. `scores` are of the rows of the first epoch, each before it was learnt from.
+    """What was learnt: a weight of each bucket (float32, T), of each number and of whether it is there (float32, 2 D),
+    in the target's deviations (`spread`) from its `mean`. `scores` are of the rows of the first epoch, each before it
+    was learnt from.
     """
 
     recipe: StreamRidge
@@ -236,10 +265,11 @@ class FittedStreamRidge:
         return pl.DataFrame(told, schema=dict.fromkeys(told, pl.Float64))
 
     def _of(self, table: pl.DataFrame) -> np.ndarray:
-        hashed = HashedRows.of(self.recipe.columns, table, self.scale, self.recipe.bits)
+        hashed = HashedRows.of(self.recipe.columns, table, self.recipe.bits)
         found = np.empty(table.height, np.float32)
         weights = self.weight_T[:, None], self.weight_D[:, None], np.array([self.bias], np.float32)
-        linear.answers(*hashed.parts, *weights, found)
+        number_NF = self.scale(hashed.number_ND)
+        linear.answers(hashed.ends, hashed.term_E, hashed.categories, number_NF, *weights, found)
         answer: np.ndarray = found.astype(np.float64) * self.spread + self.mean
         return answer
 

@@ -3,16 +3,18 @@
 Shapes: N rows, E terms.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
-from shortlist.kernels import words
+from shortlist.kernels import ragged, words
 from shortlist.kernels.calendar import parts
-from shortlist.tabular.columns import plain_texts
 
+Column: TypeAlias = Any
+"""A column of a Polars frame or of an Arrow table."""
 _MISSING = -(2**62)
 
 
@@ -23,9 +25,9 @@ def calendar(seconds_N: np.ndarray) -> Mapping[str, np.ndarray]:
     return found
 
 
-def hashed_words(column: pl.Series, salt: int, bits: int, *, runs: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def hashed_words(column: Column, salt: int, bits: int, *, runs: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Where the terms of each text end (int64, N), and the terms (int32, E)."""
-    bytes_, offsets = _bytes(plain_texts(column))
+    bytes_, offsets = _bytes(column, "")
     ends = np.empty(len(column), np.int64)
     # A word and the space after it are two bytes at least, and make two terms at most.
     term_E = np.empty((6 if runs else 1) * (len(bytes_) + len(column)), np.int32)
@@ -35,36 +37,49 @@ def hashed_words(column: pl.Series, salt: int, bits: int, *, runs: bool = False)
     return ends, term_E[:count]
 
 
-def hashed_values(column: pl.Series, salt: int, bits: int) -> np.ndarray:
+def hashed_values(column: Column, salt: int, bits: int) -> np.ndarray:
     """The term of each value (int32, N); what is missing has one of its own."""
     found = np.empty(len(column), np.int32)
-    if column.dtype.is_integer() or column.dtype == pl.Boolean:
-        whole = column.cast(pl.Int64, wrap_numerical=True)
-        words.numbers(whole.fill_null(_MISSING).to_numpy(), salt, bits, found)
-        return found
-    bytes_, offsets = _bytes(column.cast(pl.String).fill_null("\x00"))
+    if not _holds_texts(column):
+        values = pl.Series(column)
+        if values.dtype.is_integer() or values.dtype == pl.Boolean:
+            whole = values.cast(pl.Int64, wrap_numerical=True)
+            words.numbers(whole.fill_null(_MISSING).to_numpy(), salt, bits, found)
+            return found
+    bytes_, offsets = _bytes(column, "\x00")
     words.values(bytes_, offsets, salt, bits, found)
     return found
 
 
-def joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """The terms of several texts of each row behind one another: where they end, and they themselves."""
-    if len(parts) == 1:
-        return parts[0]
-    lengths = [np.diff(ends, prepend=0) for ends, _ in parts]
-    ends = np.cumsum(np.sum(lengths, axis=0))
-    term_E = np.empty(sum(len(own) for _, own in parts), np.int32)
-    at = ends - np.sum(lengths, axis=0)
-    for (own_ends, own), length in zip(parts, lengths, strict=True):
-        places = np.repeat(at - (own_ends - length), length) + np.arange(len(own))
-        term_E[places] = own
-        at = at + length
-    return ends, term_E
+def joined(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """The terms of each row of several parts behind one another: where they end, and they themselves."""
+    found, *others = parts
+    for other in others:
+        ends, term_E = np.empty(len(found[0]), np.int64), np.empty(len(found[1]) + len(other[1]), np.int32)
+        ragged.merged(*found, *other, ends, term_E)
+        found = ends, term_E
+    return found
 
 
-def _bytes(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The bytes of texts, one after the other, and where each begins (int64), the end behind them."""
-    array: Any = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+def _bytes(column: Column, missing: str) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of texts, one after the other, and where each begins (int32 or int64), the end behind them.
+
+    Those of an Arrow column in one piece are where they are, not copied.
+    """
+    array: Any = column
+    if _holds_texts(column) and array.num_chunks == 1 and not array.null_count:
+        array = array.chunk(0)
+    else:
+        texts = pl.Series(column).cast(pl.String).fill_null(missing)
+        array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, data = array.buffers()
-    starts = np.frombuffer(offsets, np.int64, len(array) + 1, 8 * array.offset)
+    kind = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    starts = np.frombuffer(offsets, kind, len(array) + 1, kind().itemsize * array.offset)
     return np.frombuffer(data if data is not None else b"", np.uint8), starts
+
+
+def _holds_texts(column: Column) -> bool:
+    if isinstance(column, pl.Series):
+        return False
+    kind = column.type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
