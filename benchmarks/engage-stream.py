@@ -3,15 +3,15 @@
     python benchmarks/engage-stream.py
 
 A made-up file of 120 million posts (`engage_stream/made_up.py`), deleted afterwards. The engine alone: DuckDB adds up
-the lengths and numbers of the same columns, on as many cores and with as much memory, from the CSV and from Parquet made
-of it. The fit is a process of its own, which starts no other, `peak_mb` its most memory from start to end. It and the
+the lengths and numbers of the same columns, on as many cores and with as much memory, from the CSV and from Parquet
+made of it. The fit is a process of its own, `peak_mb` its most memory from start to end. It and the
 engine are run in turn, twice, and medians are told.
 
 The fit reads the CSV once and writes its rows hashed (`open_seconds`); an epoch reads those (`epoch_seconds`).
 speed_to_engine_alone: the seconds in which the engine reads the CSV, by those of the epoch. whole_to_engine_alone: by
-those of both. "from Parquet": the same epoch where nothing was hashed before, and the text is unpacked and hashed in it.
+those of both. "from Parquet": the same epoch where nothing was hashed before, the text is unpacked and hashed in it.
 The limit of an epoch: 31 terms and 4 numbers a row, each a place in memory that is read and written by one core; the
-other reads 150 bytes a row and puts rows in order. What does not fit in the page cache comes from the disk, for both.
+other reads 110 bytes a row and puts rows in order. What does not fit in the page cache comes from the disk, for both.
 
 Peers read the first twentieth of the rows; what they reach is told in rows a second, ours beside it.
 """
@@ -72,8 +72,8 @@ def measured(folder: Path) -> tuple[dict[str, float], list[dict[str, Any]]]:
         **figures,
     }
     rows = [_result.row(data, "StreamRidge", ours, name, value) for name, value in told.items()]
-    for name in ("epoch_seconds", "peak_mb", "rmsle"):
-        rows.append(_result.row(data, "StreamRidge, from Parquet", ours, name, from_parquet[name]))
+    as_read = ("epoch_seconds", "peak_mb", "rmsle")
+    rows += [_result.row(data, "StreamRidge, from Parquet", ours, name, from_parquet[name]) for name in as_read]
     for name, runs in (("CSV", by_csv), ("Parquet", by_parquet)):
         rows.append(_result.row(data, f"engine alone, {name}", "duckdb", "seconds", _middle(runs, "seconds")))
     small = f"made-up, {ROWS // PART:,} posts"

@@ -3,6 +3,8 @@
 Shapes: N rows, E numbers of all rows.
 """
 
+import numpy as np
+
 from shortlist.kernels import compiled
 
 BLOCK = 32
@@ -44,3 +46,12 @@ def taken(order, ends, number_E, taken_ends, taken_E):
             at += 1
         taken_ends[place] = at
     return at, fetched
+
+
+@compiled
+def unpacked(bytes_, width, number_E):
+    """Numbers of `width` bytes each (3 or 4), the least first."""
+    for place in range(len(number_E)):
+        at = place * width
+        found = np.int32(bytes_[at]) | np.int32(bytes_[at + 1]) << 8 | np.int32(bytes_[at + 2]) << 16
+        number_E[place] = found if width == 3 else found | np.int32(bytes_[at + 3]) << 24

@@ -29,7 +29,7 @@ _CATEGORY, _CALENDAR = 1_000, 2_000
 @dataclass(frozen=True)
 class HashedRows:
     """Of each row where its terms end (int64, N), the terms (int32, E), of which the last `categories` are those of
-    its categories and its time, and its numbers (float64, N × D; days since 1970 last), NaN where they are missing.
+    its categories and its time, and its numbers (float32, N × D; days since 1970 last), NaN where they are missing.
     """
 
     ends: np.ndarray
@@ -53,7 +53,7 @@ class HashedRows:
         if count or not parts:
             each = np.column_stack(values) if values else np.zeros((rows, 0), np.int32)
             parts.append((np.arange(1, rows + 1, dtype=np.int64) * count, each.ravel()))
-        return cls(*joined(parts), count, np.column_stack(numbers) if numbers else np.zeros((rows, 0)))
+        return cls(*joined(parts), count, _columns(numbers, rows))
 
     def taken(self, order_N: np.ndarray) -> "HashedRows":
         """Rows in another order."""
@@ -61,24 +61,28 @@ class HashedRows:
         count, _ = ragged.taken(order_N, self.ends, self.term_E, ends, term_E)
         return HashedRows(ends, term_E[:count], self.categories, self.number_ND[order_N])
 
-    def to_arrow(self) -> Any:
-        """As columns of a file: `terms`, the bytes of each row's, and the numbers."""
-        offsets = np.concatenate([[0], self.ends]) * self.term_E.itemsize
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(self.term_E))]
+    def to_arrow(self, bits: int) -> Any:
+        """As columns of a file: `terms`, the bytes of each row's, below 2^bits, and the numbers."""
+        width = _bytes_of_a_term(bits)
+        packed = self.term_E.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :width]
+        offsets = np.concatenate([[0], self.ends]) * width
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(packed))]
         told = {TERMS: pa.Array.from_buffers(pa.large_binary(), len(self.ends), buffers)}
         return pa.table(told | dict(zip(self.names(), map(pa.array, self.number_ND.T), strict=True)))
 
     @classmethod
-    def of_arrow(cls, table: Any, categories: int) -> "HashedRows":
+    def of_arrow(cls, table: Any, categories: int, bits: int) -> "HashedRows":
         """Rows that were written so."""
+        width = _bytes_of_a_term(bits)
         array = table[TERMS].combine_chunks()
         array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
         _, offsets, data = array.buffers()
-        begun = np.frombuffer(offsets, np.int64, len(array) + 1, 8 * array.offset) // np.int32().itemsize
-        terms = np.frombuffer(data if data is not None else b"", np.int32)
+        begun = np.frombuffer(offsets, np.int64, len(array) + 1, 8 * array.offset)
+        packed = np.frombuffer(data if data is not None else b"", np.uint8)[begun[0] : begun[-1]]
+        term_E = np.empty(len(packed) // width, np.int32)
+        ragged.unpacked(packed, width, term_E)
         numbers = [table[name].to_numpy() for name in table.column_names if name.startswith(_NUMBER)]
-        number_ND = np.column_stack(numbers) if numbers else np.zeros((len(table), 0))
-        return cls(begun[1:] - begun[0], terms[begun[0] : begun[-1]], categories, number_ND)
+        return cls((begun[1:] - begun[0]) // width, term_E, categories, _columns(numbers, len(table)))
 
     def names(self) -> Sequence[str]:
         """Names of its columns of numbers in a file."""
@@ -86,6 +90,15 @@ class HashedRows:
 
 
 _NUMBER = "number "
+
+
+def _columns(numbers: Sequence[np.ndarray], rows: int) -> np.ndarray:
+    found: np.ndarray = np.column_stack([np.zeros((rows, 0)), *numbers]).astype(np.float32)
+    return found
+
+
+def _bytes_of_a_term(bits: int) -> int:
+    return 3 if bits <= 24 else 4
 
 
 def categories_of(columns: Columns) -> int:

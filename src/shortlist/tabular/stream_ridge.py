@@ -96,7 +96,7 @@ class StreamRidge(Config):
         hashed = files_at(where).format != "parquet"
 
         def turn(table: Any) -> Any:
-            return _Rows.of(self, table).to_arrow()
+            return _Rows.of(self, table).to_arrow(self.bits)
 
         def make(table: Any, order_N: np.ndarray) -> _Rows:
             rows = _Rows.of_arrow(self, table) if hashed else _Rows.of(self, table)
@@ -130,7 +130,7 @@ class StreamRidge(Config):
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows, hashed, and their numbers as they are learnt (float64, NaN where there is none)."""
+    """Rows, hashed, and their numbers as they are learnt (float32, NaN where there is none)."""
 
     hashed: HashedRows
     target_N: np.ndarray
@@ -148,21 +148,21 @@ class _Rows:
             raise DataError(
                 f"{recipe.target!r} goes down to {there.min():g}, and rmsle is for numbers that are never below zero"
             )
-        target_N = to_log(number.fill_null(np.nan).to_numpy(), recipe.metric == "rmsle")
+        target_N = to_log(number.fill_null(np.nan).to_numpy(), recipe.metric == "rmsle").astype(np.float32)
         return cls(HashedRows.of(recipe.columns, table, recipe.bits), target_N)
 
     def taken(self, order_N: np.ndarray) -> "_Rows":
         """Rows in another order."""
         return _Rows(self.hashed.taken(order_N), self.target_N[order_N])
 
-    def to_arrow(self) -> Any:
+    def to_arrow(self, bits: int) -> Any:
         """As columns of a file."""
-        return self.hashed.to_arrow().append_column(_TARGET, pa.array(self.target_N))
+        return self.hashed.to_arrow(bits).append_column(_TARGET, pa.array(self.target_N))
 
     @classmethod
     def of_arrow(cls, recipe: StreamRidge, table: Any) -> "_Rows":
         """Rows that were written so."""
-        return cls(HashedRows.of_arrow(table, categories_of(recipe.columns)), table[_TARGET].to_numpy())
+        return cls(HashedRows.of_arrow(table, categories_of(recipe.columns), recipe.bits), table[_TARGET].to_numpy())
 
 
 @dataclass(frozen=True)
