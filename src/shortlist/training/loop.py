@@ -6,6 +6,7 @@ the same bits on one machine, and so does training that was cut off at any step 
 
 import logging
 import math
+import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -79,11 +80,18 @@ def train(
     `width` is how many numbers a row has in the network's activations; `judge` is needed where the plan has a patience.
     `identity` tells apart what is trained: a folder that holds the beginnings of something else is a `ConfigError`.
     `schedule` and a number of `steps` stand in for those of the plan.
+
+    Started by `torchrun`, each process trains on the batches that it is given, such as those of its share of a
+    `Stream`, equally many for each; gradients are averaged, and all end with the same weights. Such training is not
+    kept in a folder, and has no patience: `ConfigError`.
     """
     if plan.patience is not None and judge is None:
         raise ConfigError(
             "a patience needs something held out to judge on, and this model holds nothing out: leave it out"
         )
+    rank, ranks = _place()
+    if ranks > 1 and (plan.folder is not None or plan.patience is not None):
+        raise ConfigError(f"{ranks} processes train together: leave out the folder and the patience of the training")
     steps = steps or plan.epochs * -(-len(batches) // plan.accumulate)
     task = _Task(net, loss, plan, steps, schedule or partial(_by_plan, plan))
     path = _Path(max(1, steps * plan.accumulate // TOLD))
@@ -94,12 +102,15 @@ def train(
         callbacks.append(Keeping(folder, plan.every, identity, lambda: [*path.rows(), *figures.rows()]))
     start = None if folder is None else unfinished(folder, identity)
     with _quiet(), _threads(batches.size * width), torch.random.fork_rng():
-        torch.manual_seed(batches.seed)
+        torch.manual_seed(batches.seed + rank)
         trainer = lightning.Trainer(
             max_epochs=plan.epochs,
             max_steps=steps,
             accelerator="auto",
-            devices=1,
+            devices=int(os.environ["LOCAL_WORLD_SIZE"]) if ranks > 1 else 1,
+            num_nodes=ranks // int(os.environ["LOCAL_WORLD_SIZE"]) if ranks > 1 else 1,
+            strategy="ddp" if ranks > 1 else "auto",
+            use_distributed_sampler=False,
             precision=_precision(plan),
             accumulate_grad_batches=plan.accumulate,
             gradient_clip_val=plan.clip,
@@ -146,6 +157,13 @@ class _Task(lightning.LightningModule):
         )
         scheduler = self._schedule(optimizer, self._steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _place() -> tuple[int, int]:
+    """Which process this is, from 0, and how many `torchrun` started to train together; else the only one."""
+    if "LOCAL_WORLD_SIZE" not in os.environ:
+        return 0, 1
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 
 
 def _by_plan(plan: Training, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
