@@ -179,6 +179,10 @@ def test_a_folder_that_keeps_something_else_is_told(tmp_path: Path) -> None:
         recipe(rate=0.2).fit(where, folder=tmp_path / "kept")
     with pytest.raises(sl.ConfigError, match="keeps something else"):
         recipe().fit(where, seed=1, folder=tmp_path / "kept")
+    with pytest.raises(sl.ConfigError, match="keeps something else"):
+        recipe().fit(written(tmp_path, posts(500, seed=1)), folder=tmp_path / "kept")
+    with pytest.raises(sl.StoreError):
+        sl.load(tmp_path / "kept")
 
 
 @pytest.mark.parametrize(

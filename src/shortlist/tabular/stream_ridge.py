@@ -14,7 +14,7 @@ Shapes: N rows, T buckets, D numbers.
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -84,16 +84,17 @@ class StreamRidge(Config):
         folder: str | Path | None = None,
         every: float = 60.0,
     ) -> "FittedStreamRidge":
-        """Learn from Parquet files; from CSV and JSONL, which are turned into Parquet in the spill folder first.
+        """Learn from Parquet files; from CSV and JSONL, whose rows are hashed on their way into the spill folder first.
 
         `memory` bounds what is read and held, besides 8 · 2^bits bytes of weights and what Python itself needs.
         With a `folder` what was learnt is kept there `every` so many seconds: a fit that was killed goes on from there
-        when it is called again, and ends with the same bits. What is kept there of another recipe, seed or other files
-        raises `ConfigError`; columns that are not there `ColumnError`; columns of the wrong type, a number below zero
-        where rmsle is asked for, one that is not finite, and files where no row has one: `DataError`.
+        when it is called again, and ends with the same bits. What is kept there of another recipe or seed, or of files
+        of other sizes, raises `ConfigError`; columns that are not there `ColumnError`; columns of the wrong type, a
+        number below zero where rmsle is asked for, one that is not finite, and files where no row has one: `DataError`.
         """
         names = (*self.columns.names, self.target)
-        hashed = files_at(where).format != "parquet"
+        files = files_at(where)
+        hashed = files.format != "parquet"
 
         def turn(table: Any) -> Any:
             return _Rows.of(self, table).to_arrow(self.bits)
@@ -106,13 +107,18 @@ class StreamRidge(Config):
             with step("open the files"):
                 windows = f"{bytes_of(memory) * HELD // WINDOWS // 1000}KB"
                 stream = Stream.open(where, names, seed=seed, memory=windows, engine=engine, turn=turn)
+            identity = _identity(self, stream, [Path(path).stat().st_size for path in files.paths])
             with step("learn row by row"):
-                return self._learnt(stream, make, None if folder is None else Path(folder), every)
+                return self._learnt(stream, make, identity, None if folder is None else Path(folder), every)
 
     def _learnt(
-        self, stream: Stream, make: Callable[[Any, np.ndarray], "_Rows"], folder: Path | None, every: float
+        self,
+        stream: Stream,
+        make: Callable[[Any, np.ndarray], "_Rows"],
+        identity: str,
+        folder: Path | None,
+        every: float,
     ) -> "FittedStreamRidge":
-        identity = _identity(self, stream)
         state = _kept(folder, identity) if folder is not None else None
         last = time.monotonic()
         while state is None or state.done < self.epochs * stream.rows:
@@ -283,9 +289,10 @@ class FittedStreamRidge:
             manifest["tabular"] = store.write(contents / "tabular", self)
 
 
-def _identity(recipe: StreamRidge, stream: Stream) -> str:
-    told = recipe.model_dump_json(), str(stream.seed), str(stream.window), *stream.columns
-    return hashlib.sha256("\n".join(told).encode() + stream.block_rows.tobytes()).hexdigest()
+def _identity(recipe: StreamRidge, stream: Stream, sizes: Sequence[int]) -> str:
+    """What tells a fit apart from others: files of the same sizes and blocks are taken for the same."""
+    told = recipe.model_dump_json(), stream.seed, stream.window, *stream.columns, *sizes
+    return hashlib.sha256("\n".join(map(str, told)).encode() + stream.block_rows.tobytes()).hexdigest()
 
 
 def _kept(folder: Path, identity: str) -> _State | None:
