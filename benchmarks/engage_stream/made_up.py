@@ -1,4 +1,4 @@
-"""Made-up posts as CSV: `made_up.py OUT ROWS`; 167 bytes a row. Prints the bytes.
+"""Made-up posts as CSV: `made_up.py OUT ROWS`; 168 bytes a row. Prints the bytes.
 
 A title of 12 words of a vocabulary of 50,000 (the n-th is met as often as 1 / n), a subreddit of 5,000 and an author of
 a million met likewise, a domain, two flags, a length, a time, and a score that hangs on the subreddit and on words.

@@ -70,10 +70,7 @@ def replacing(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     An exception, or a kill at any moment, leaves what stood there before. A second writer at the same path is refused,
     and so is a path that holds something else than a stored directory.
     """
-    if path.exists() and not path.is_dir():
-        raise StoreError(f"{str(path)!r} is a file: name a directory")
-    if path.is_dir() and not _is_ours(path):
-        raise StoreError(f"{str(path)!r} holds other files: name an empty or a new directory, so that nothing is lost")
+    check_place(path)
     path.mkdir(parents=True, exist_ok=True)
     with _only_writer(path):
         contents = path / f"{_CONTENTS}{uuid4().hex[:12]}"
@@ -90,6 +87,14 @@ def replacing(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             _synced(path)
         finally:
             _swept(path)
+
+
+def check_place(path: Path) -> None:
+    """Refuses, before work is done for it, a path that holds something else than a stored directory: `StoreError`."""
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{str(path)!r} is a file: name a directory")
+    if path.is_dir() and not _is_ours(path):
+        raise StoreError(f"{str(path)!r} holds other files: name an empty or a new directory, so that nothing is lost")
 
 
 def manifest(path: str | Path) -> dict[str, Any]:

@@ -185,6 +185,16 @@ def test_a_folder_that_keeps_something_else_is_told(tmp_path: Path) -> None:
         sl.load(tmp_path / "kept")
 
 
+def test_what_is_no_file_and_a_folder_of_other_things_are_told_first(tmp_path: Path) -> None:
+    where = written(tmp_path, posts(20_000), 20_000)
+    with pytest.raises(sl.DataError, match="from files, not from a DataFrame: write it to Parquet first"):
+        recipe().fit(posts(30))  # type: ignore[arg-type]
+    with pytest.raises(sl.StoreError, match="holds other files: name an empty or a new directory"):
+        recipe(target="not even looked for").fit(where, folder=tmp_path)
+    with pytest.raises(sl.DataError, match=r"and 8 such are to fit in memory='1MB': write the file in smaller"):
+        recipe().fit(where, memory="1MB")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

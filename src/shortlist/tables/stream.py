@@ -86,13 +86,14 @@ class Stream:
         ranks: int = 1,
         engine: Engine | None = None,
         turn: Callable[[Any], Any] | None = None,
+        held: int = HELD,
     ) -> "Stream":
         """The `columns` (all where None) of Parquet files; of CSV and JSONL, gzip among them, which the `engine` turns
         into Parquet in its spill folder first, each batch of rows (an Arrow table) as what `turn` makes of it.
 
-        `memory` bounds the windows. Files without a row are passed over. No rows at all, fewer rows than ranks, files
-        of other columns or types than the first, a damaged file, a row group that does not fit: `DataError`; a column
-        that is not there: `ColumnError`.
+        `memory` bounds the windows, of which as many as are `held` at one time fit in it. Files without a row are
+        passed over. No rows at all, fewer rows than ranks, files of other columns or types than the first, a damaged
+        file, a row group that does not fit: `DataError`; a column that is not there: `ColumnError`.
         """
         if not 0 <= rank < ranks:
             raise ConfigError(f"rank={rank} of {ranks}: ranks are numbered from 0")
@@ -120,11 +121,11 @@ class Stream:
         if rows.sum() < ranks:
             raise DataError(f"there are {rows.sum()} rows in {named(files.paths)}, too few for {ranks} ranks")
         sizes = [_size(footer.row_group(group), names) for _, group, footer in blocks]
-        largest, limit = max(sizes), min(bytes_of(memory) // HELD, _MOST)
+        largest, limit = max(sizes), min(bytes_of(memory) // held, _MOST)
         if largest > limit:
             path, group, _ = blocks[sizes.index(largest)]
             raise DataError(
-                f"{path!r}: row group {group} has {largest / 1e6:,.0f} MB in these columns, and {HELD} such are to fit "
+                f"{path!r}: row group {group} has {largest / 1e6:,.0f} MB in these columns, and {held} such are to fit "
                 f"in memory={memory!r}: write the file in smaller row groups, or allow more memory"
             )
         window = max(1, min(WINDOW, limit // max(largest, 1)))

@@ -68,7 +68,7 @@ class HashedRows:
         offsets = np.concatenate([[0], self.ends]) * width
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(packed))]
         told = {TERMS: pa.Array.from_buffers(pa.large_binary(), len(self.ends), buffers)}
-        return pa.table(told | dict(zip(self.names(), map(pa.array, self.number_ND.T), strict=True)))
+        return pa.table(told | dict(zip(self._names(), map(pa.array, self.number_ND.T), strict=True)))
 
     @classmethod
     def of_arrow(cls, table: Any, categories: int, bits: int) -> "HashedRows":
@@ -84,8 +84,7 @@ class HashedRows:
         numbers = [table[name].to_numpy() for name in table.column_names if name.startswith(_NUMBER)]
         return cls((begun[1:] - begun[0]) // width, term_E, categories, _columns(numbers, len(table)))
 
-    def names(self) -> Sequence[str]:
-        """Names of its columns of numbers in a file."""
+    def _names(self) -> Sequence[str]:
         return [f"{_NUMBER}{place}" for place in range(self.number_ND.shape[1])]
 
 

@@ -21,13 +21,14 @@ def rows_of(
     Of files whole stretches are drawn and shuffled: see `Stream`. A column that is not there raises `ColumnError`, what
     is neither a frame nor files `DataError`.
     """
-    if _names_files(source):
+    if names_files(source):
         return _rows_in(source, names, most, seed, memory)
     found = picked(source, names, ROWS).rechunk()
     return found if most is None or found.height <= most else found.sample(most, seed=seed)
 
 
-def _names_files(source: Any) -> bool:
+def names_files(source: Any) -> bool:
+    """Whether this is a path, or several, and not a frame."""
     several = isinstance(source, list | tuple) and all(isinstance(one, str | Path) for one in source)
     return several or isinstance(source, str | Path)
 

@@ -31,13 +31,12 @@ from shortlist.kernels import linear
 from shortlist.progress import reached, step
 from shortlist.tables.engine import Engine
 from shortlist.tables.files import Where, files_at
-from shortlist.tables.sizes import bytes_of
-from shortlist.tables.stream import HELD, Stream
+from shortlist.tables.stream import Stream
 from shortlist.tabular.columns import Columns
 from shortlist.tabular.hashed_rows import HashedRows, Scale, categories_of
 from shortlist.tabular.intervals import Intervals
 from shortlist.tabular.logarithm import from_log, to_log
-from shortlist.tabular.source import rows_of
+from shortlist.tabular.source import names_files, rows_of
 
 WINDOWS = 8
 """Windows that a fit has in memory: one that is learnt from, hashed, and those that are read: as text, as text once
@@ -89,10 +88,18 @@ class StreamRidge(Config):
         `memory` bounds what is read and held, besides 8 · 2^bits bytes of weights and what Python itself needs.
         With a `folder` what was learnt is kept there `every` so many seconds: a fit that was killed goes on from there
         when it is called again, and ends with the same bits. What is kept there of another recipe or seed, or of files
-        of other sizes, raises `ConfigError`; columns that are not there `ColumnError`; columns of the wrong type, a
-        number below zero where rmsle is asked for, one that is not finite, and files where no row has one: `DataError`.
+        of other sizes, raises `ConfigError`, a folder of other things `StoreError`, before anything is read. Columns
+        that are not there: `ColumnError`; a frame in place of files, columns of the wrong type, a number below zero
+        where rmsle is asked for, one that is not finite, and files where no row has one: `DataError`.
         """
         names = (*self.columns.names, self.target)
+        if not names_files(where):
+            raise DataError(
+                f"rows are streamed from files, not from a {type(where).__name__}: write it to Parquet first"
+            )
+        place = None if folder is None else Path(folder)
+        if place is not None:
+            store.check_place(place)
         files = files_at(where)
         hashed = files.format != "parquet"
 
@@ -105,11 +112,10 @@ class StreamRidge(Config):
 
         with Engine.open(memory=memory) as engine:
             with step("open the files"):
-                windows = f"{bytes_of(memory) * HELD // WINDOWS // 1000}KB"
-                stream = Stream.open(where, names, seed=seed, memory=windows, engine=engine, turn=turn)
+                stream = Stream.open(where, names, seed=seed, memory=memory, engine=engine, turn=turn, held=WINDOWS)
             identity = _identity(self, stream, [Path(path).stat().st_size for path in files.paths])
             with step("learn row by row"):
-                return self._learnt(stream, make, identity, None if folder is None else Path(folder), every)
+                return self._learnt(stream, make, identity, place, every)
 
     def _learnt(
         self,
@@ -254,7 +260,8 @@ class FittedStreamRidge:
         """For each row `prediction`, `low` and `high`, in the order of `rows`.
 
         `rows` is a frame of any library, or files, with the columns of the recipe. Unknown categories and words,
-        missing values and empty texts say nothing; a column that is not there raises `ColumnError`.
+        missing values and empty texts say nothing. Categories are known in the type that they were learnt in: 5 is not
+        "5". A column that is not there raises `ColumnError`.
         """
         columns = self.recipe.columns
         table = columns.held(rows_of(rows, columns.names))
