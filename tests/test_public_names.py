@@ -29,7 +29,7 @@ NAMES = {
         "Training",
         "memory_report",
     ),
-    *("TabularRegression", "FittedTabularRegression", "Columns", "TextRidge", "BoostedTrees"),
+    *("TabularRegression", "FittedTabularRegression", "TabularNetwork", "Columns", "TextRidge", "BoostedTrees"),
     *("Stream", "StreamRidge", "FittedStreamRidge"),
     *("Pipeline", "FittedPipeline", "load", "evaluate", "evaluate_predictions", "anatomy", "baselines", "slices"),
     *("report", "liked_chart", "factor_map_chart", "loss_chart", "rate_chart"),

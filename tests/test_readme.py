@@ -1,10 +1,12 @@
 """The README is true: its example runs, its tree is the tree."""
 
 import re
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.encoders import tiny
 from tests.tabular.posts import posts
 
 import shortlist
@@ -78,8 +80,12 @@ def test_the_example_of_rows_runs_as_it_stands(
     exec(compile(example, "README.md", "exec"), names)
     assert names["predicted"].columns == ["prediction", "low", "high"]
     assert "mean of subreddit" in capsys.readouterr().out
-    exec(compile(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[5], "README.md", "exec"), names)
+    network, stream = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[5:7]
+    exec(compile(stream, "README.md", "exec"), names)
     assert names["fitted"].predict(made[:3]).columns == ["prediction", "low", "high"]
+    shutil.copytree(tiny(), tmp_path / "encoders/minilm")
+    exec(compile(network, "README.md", "exec"), names)
+    assert names["recipe"].fit(made).predict(made[:3]).columns == ["prediction", "low", "high"]
 
 
 def test_the_tree_names_every_file_and_no_other() -> None:

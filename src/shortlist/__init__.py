@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from shortlist.tables.engine import Engine
     from shortlist.tables.stream import Stream
     from shortlist.tabular.columns import Columns
+    from shortlist.tabular.network import TabularNetwork
     from shortlist.tabular.regression import FittedTabularRegression, TabularRegression
     from shortlist.tabular.stream_ridge import FittedStreamRidge, StreamRidge
     from shortlist.tabular.text_ridge import TextRidge
@@ -116,6 +117,7 @@ __all__ = [
     "StoreError",
     "Stream",
     "StreamRidge",
+    "TabularNetwork",
     "TabularRegression",
     "Targets",
     "Text",
@@ -174,6 +176,7 @@ _HOMES = {
     "Targets": "targets",
     "Stream": "tables.stream",
     "Columns": "tabular.columns",
+    "TabularNetwork": "tabular.network",
     "TabularRegression": "tabular.regression",
     "FittedTabularRegression": "tabular.regression",
     "StreamRidge": "tabular.stream_ridge",

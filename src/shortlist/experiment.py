@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from shortlist import judged_lists, judged_numbers, store
+from shortlist import judged_lists, judged_numbers, judged_rows, store
 from shortlist.account import account_of, peak_memory_mb, spent, told, versions
 from shortlist.config import to_toml
 from shortlist.dataset import split as splits
@@ -16,6 +16,7 @@ from shortlist.evaluation.evaluate import Evaluation
 from shortlist.evaluation.predictions import PredictionEvaluation
 from shortlist.pipeline import FittedPipeline
 from shortlist.progress import step
+from shortlist.regression import FittedRegression
 from shortlist.run import Run, open_run, write_figures
 from shortlist.settings import AtRandom, ByColumn, ByItem, ByTime, ByUser, KFold, LastN, Settings
 from shortlist.tables.engine import Engine
@@ -30,58 +31,85 @@ def fit(settings: Settings) -> Run:
     started = time.perf_counter()
     path = Path(settings.out)
     costs: dict[str, Any] = {}
-    with (
-        store.replacing(path) as (contents, manifest),
-        Engine.open(settings.data.engine, memory=settings.data.memory) as engine,
-    ):
+    with store.replacing(path) as (contents, manifest):
+        learn = _of_events if settings.tabular is None else _of_rows
+        said = learn(settings, contents, manifest, costs)
+        if settings.split is None:
+            said += "\n\nThere is no [split]: everything was learnt from, and nothing judged."
+        (contents / "recipe.toml").write_text(to_toml(settings), encoding="utf-8")
+        manifest |= {
+            "judged": settings.split is not None,
+            "baselines": list(BASELINES) if "pipeline" in manifest else [],
+            "seed": settings.seed,
+            "settings": settings.model_dump(mode="json"),
+            "versions": versions(),
+            "costs": costs,
+            "seconds": round(time.perf_counter() - started, 2),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        took = f"{manifest['seconds']:.1f} s, {manifest['peak_memory_mb'] or 'unknown'} MB at the peak"
+        (contents / "summary.txt").write_text(f"{said}\n\n{took}; stored in {path}\n", encoding="utf-8")
+    return open_run(path)
+
+
+def _of_events(settings: Settings, contents: Path, manifest: dict[str, Any], costs: dict[str, Any]) -> str:
+    """Fits, judges and stores a pipeline or a regression; gives what there is to say."""
+    recipe, name = settings.recipe, "pipeline" if settings.pipeline is not None else "regression"
+    with Engine.open(settings.data.engine, memory=settings.data.memory) as engine:
         with step("read the tables"), spent(costs, "read"):
             data = read(settings, engine)
             split = split_of(settings, data)
             manifest |= {"data": {"fingerprint": data.fingerprint(), "tables": account_of(data)}}
         learnt = data if split is None else split.train
-        recipe, name = settings.recipe
         with step(f"fit the {name}"), spent(costs, "fit"):
             fitted = recipe.fit(learnt, seed=settings.seed)
         said = told(manifest["data"])
-        if split is None:
-            said += "\n\nThere is no [split]: everything was learnt from, and nothing judged."
-        elif isinstance(fitted, FittedPipeline):
+        if split is not None and isinstance(fitted, FittedPipeline):
             said += judged_lists.judged(settings, split, fitted, contents, costs)
-        else:
+        elif split is not None and isinstance(fitted, FittedRegression):
             said += judged_numbers.judged(settings, split, fitted, contents, costs)
         with step("describe the data"):
             write_figures(contents, "profile", profile(learnt).to_dict())
-            if isinstance(fitted, FittedPipeline):
-                if fitted.ranker is not None:
-                    write_figures(contents, "importances", fitted.ranker.importances().to_dicts())
-            else:
+            if isinstance(fitted, FittedRegression):
                 write_figures(contents, "inside", judged_numbers.looked_into(fitted, learnt))
+            elif fitted.ranker is not None:
+                write_figures(contents, "importances", fitted.ranker.importances().to_dicts())
         with step("store the run"):
             manifest[name] = store.write(contents / name, fitted)
-            (contents / "recipe.toml").write_text(to_toml(settings), encoding="utf-8")
-            manifest |= {
-                "judged": split is not None,
-                "baselines": list(BASELINES) if name == "pipeline" else [],
-                "seed": settings.seed,
-                "settings": settings.model_dump(mode="json"),
-                "versions": versions(),
-                "costs": costs,
-                "seconds": round(time.perf_counter() - started, 2),
-                "peak_memory_mb": peak_memory_mb(),
-            }
-            took = f"{manifest['seconds']:.1f} s, {manifest['peak_memory_mb'] or 'unknown'} MB at the peak"
-            (contents / "summary.txt").write_text(f"{said}\n\n{took}; stored in {path}\n", encoding="utf-8")
-    return open_run(path)
+    return said
 
 
-def evaluate(run: Run) -> Evaluation | PredictionEvaluation:
+def _of_rows(settings: Settings, contents: Path, manifest: dict[str, Any], costs: dict[str, Any]) -> str:
+    """The same of a tabular regression."""
+    recipe = settings.tabular
+    if recipe is None:
+        raise AssertionError("there is a recipe: see `fit`")
+    with step("read the rows"), spent(costs, "read"):
+        parts = judged_rows.read(settings, recipe)
+    manifest |= {"data": {"tables": {"rows": judged_rows.account_of(parts)}}}
+    with step("fit the tabular regression"), spent(costs, "fit"):
+        fitted = recipe.fit(parts.train, seed=settings.seed)
+    said = told(manifest["data"])
+    if parts.test is not None:
+        said += judged_rows.judged(settings, parts, fitted, contents, costs)
+    write_figures(contents, "inside", judged_rows.looked_into(fitted))
+    with step("store the run"):
+        manifest["tabular"] = store.write(contents / "tabular", fitted)
+    return f"{said}\n\n{fitted}"
+
+
+def evaluate(run: Run) -> Evaluation | PredictionEvaluation | judged_rows.RowsEvaluation:
     """What is stored, asked and judged again: the figures must be those that the run holds."""
+    if run.of_rows:
+        return judged_rows.evaluate(run)
     return judged_lists.evaluate(run) if run.makes_lists else judged_numbers.evaluate(run)
 
 
 def read(settings: Settings, engine: Engine) -> Dataset:
     """The dataset in the tables that the settings name."""
     data = settings.data
+    if data.events is None:
+        raise AssertionError("there are events: see the validator of the settings")
     return Dataset.read(
         events=data.events if isinstance(data.events, str) else list(data.events),
         items=list(data.items) if isinstance(data.items, tuple) else data.items,

@@ -11,7 +11,7 @@ from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.split import Split
 from shortlist.dataset.titles import titles
 from shortlist.dataset.views import ratings
-from shortlist.evaluation.predictions import PredictionEvaluation, evaluate_predictions
+from shortlist.evaluation.predictions import PredictionEvaluation, evaluate_predictions, intervals_of, said_of_intervals
 from shortlist.inside import factor_map, liked
 from shortlist.models.bias import Bias
 from shortlist.progress import step
@@ -45,7 +45,8 @@ def judged(
     said.write_parquet(contents / "said.parquet")
     found, figures = _judged(settings, rows, said, regression.recipe.level)
     write_figures(contents, "evaluation", figures)
-    return f"\n\n{found}" + _said_of_intervals(figures)
+    intervals = figures.get("intervals")
+    return f"\n\n{found}" + ("" if intervals is None else f"\n\n{said_of_intervals(intervals)}")
 
 
 def evaluate(run: Run) -> PredictionEvaluation:
@@ -118,21 +119,5 @@ def _judged(
         )
     figures = found.to_dict()
     if "low" in rows.columns:
-        held = (rows["low"] <= rows["truth"]) & (rows["truth"] <= rows["high"])
-        width = rows["high"] - rows["low"]
-        figures["intervals"] = {
-            "level": level,
-            "coverage": held.mean(),
-            "width": width.mean(),
-        }
+        figures["intervals"] = intervals_of(rows, level)
     return found, figures
-
-
-def _said_of_intervals(figures: dict[str, Any]) -> str:
-    if "intervals" not in figures:
-        return ""
-    told = figures["intervals"]
-    return (
-        f"\n\n{told['coverage']:.1%} of the true numbers lie in their intervals, which are to hold "
-        f"{told['level']:.0%}; an interval is {told['width']:.3g} wide on average"
-    )

@@ -5,7 +5,9 @@ Of a pipeline the contents of the directory (`store`) are itself, the lists that
 (`evaluation.json`, `anatomy.json`, `slices.json`), what else a report shows (`profile.json`, `importances.json`,
 `examples.json`), the same to read (`summary.txt`) and the recipe (`recipe.toml`). Of a regression they are itself,
 every judged pair (`predictions.parquet`), the numbers that it learnt from (`said.parquet`), the figures, and what was
-learnt (`inside.json`). The manifest says what it was made of: settings, data, versions, seconds and memory.
+learnt (`inside.json`). Of a tabular regression it is the same, and the rows that were judged (`rows.parquet`); of each
+target the figures and what was learnt. The manifest says what it was made of: settings, data, versions, seconds and
+memory.
 """
 
 import json
@@ -23,6 +25,8 @@ from shortlist.errors import StoreError
 from shortlist.pipeline import FittedPipeline
 from shortlist.regression import FittedRegression
 from shortlist.settings import Settings
+from shortlist.tabular import stored as tabular
+from shortlist.tabular.regression import FittedTabularRegression
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Run:
         """Whether a pipeline was fitted; else it was a regression."""
         return "pipeline" in self.manifest
 
+    @property
+    def of_rows(self) -> bool:
+        """Whether it was a regression of rows."""
+        return "tabular" in self.manifest
+
     @cached_property
     def pipeline(self) -> FittedPipeline:
         """The fitted pipeline. A run of a regression raises `StoreError`."""
@@ -51,6 +60,14 @@ class Run:
     def regression(self) -> FittedRegression:
         """The fitted regression. A run of a pipeline raises `StoreError`."""
         return regression.read(self.path, self.manifest)
+
+    @cached_property
+    def tabular(self) -> FittedTabularRegression:
+        """The fitted tabular regression. A run of anything else raises `StoreError`."""
+        found = tabular.read(self.path, self.manifest)
+        if not isinstance(found, FittedTabularRegression):
+            raise StoreError(f"{str(self.path)!r} holds a {type(found).__name__}, which is no run")
+        return found
 
     @property
     def judged(self) -> bool:
@@ -69,17 +86,28 @@ class Run:
 
     @property
     def predictions(self) -> pl.DataFrame:
-        """Every judged pair: `user_id`, `item_id`, `truth`, `prediction`, and with intervals `low`, `high`."""
+        """Every judged pair: `user_id`, `item_id`, `truth`, `prediction`, and with intervals `low`, `high`; of rows
+        `target` and `row`, its place among `rows`, in place of the ids.
+        """
         return self._frame("predictions")
 
     @property
     def said(self) -> pl.DataFrame:
-        """The numbers that a regression learnt from: `rating`, and how many there are of it, `count`."""
+        """The numbers that a regression learnt from: `rating`, and how many there are of it, `count`; of rows those of
+        the targets, a column each.
+        """
         return self._frame("said")
 
     @property
+    def rows(self) -> pl.DataFrame:
+        """The rows that were judged, in the columns of the recipe."""
+        return self._frame("rows")
+
+    @property
     def inside(self) -> dict[str, Any] | None:
-        """What a regression learnt, to be looked at: see `judged_numbers.looked_into`; None of a pipeline."""
+        """What a regression learnt, to be looked at: see `looked_into` of `judged_numbers` and `judged_rows`; None of a
+        pipeline.
+        """
         stored = self._stored("inside")
         return None if stored is None else dict(stored)
 
@@ -131,7 +159,11 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """Where it is, its manifest and its figures, ready for JSON."""
-        told = {k: v for k, v in self.manifest.items() if k not in {"format", "contents", "pipeline", "regression"}}
+        told = {
+            k: v
+            for k, v in self.manifest.items()
+            if k not in {"format", "contents", "pipeline", "regression", "tabular"}
+        }
         figures = {"evaluation": self.evaluation} if self.judged else {}
         figures |= {"anatomy": self.anatomy} if self.judged and self.makes_lists else {}
         return {"path": str(self.path), **told, **figures}

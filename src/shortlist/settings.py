@@ -15,6 +15,7 @@ from shortlist.evaluation.predictions import METRICS as METRICS_OF_NUMBERS
 from shortlist.moments import Duration, moment
 from shortlist.pipeline import Pipeline
 from shortlist.regression import Regression
+from shortlist.tabular.regression import TabularRegression
 
 METRICS_OF_LISTS = ("map@12", "ndcg@12", "recall@12", "hit_rate@12", "coverage@12", "novelty@12")
 """What is measured of a pipeline where nothing is said."""
@@ -37,8 +38,10 @@ class Columns(Config):
 class Data(Config):
     """The tables: CSV, JSONL or Parquet. Relative paths start from the folder of the file that names them."""
 
-    events: Files
-    """Who met what, and when."""
+    events: Files | None = None
+    """Who met what, and when: for lists, and for numbers of pairs."""
+    rows: Files | None = None
+    """In place of events, rows of which each is told a number."""
     items: Files | None = None
     """What is known of the items; item_id, each once."""
     users: Files | None = None
@@ -54,7 +57,7 @@ class Data(Config):
 
 
 class ByTime(Config):
-    """Learn from what came before a moment, judge on what follows it."""
+    """Learn from what came before a moment, judge on what follows it. The time of rows is that of their recipe."""
 
     kind: Literal["by_time"] = "by_time"
     test: Duration = "7d"
@@ -97,21 +100,21 @@ class ByItem(Config):
 
 
 class AtRandom(Config):
-    """Judge on pairs drawn at random, whenever they happened."""
+    """Judge on pairs, or rows, drawn at random, whenever they happened."""
 
     kind: Literal["at_random"] = "at_random"
     share: float = Field(0.2, gt=0, lt=1)
-    """Share of the pairs."""
+    """Share of the pairs, or rows."""
 
 
 class ByColumn(Config):
-    """Judge on the events that hold a value in a column: a split that somebody published."""
+    """Judge on the events, or rows, that hold a value in a column: a split that somebody published."""
 
     kind: Literal["by_column"] = "by_column"
     column: str
-    """A column of the events, such as fold."""
+    """A column of the table, such as fold."""
     value: bool | int | str
-    """What the events to judge on hold there."""
+    """What those to judge on hold there."""
 
 
 class KFold(Config):
@@ -150,9 +153,12 @@ class Settings(Config):
     pipeline: Pipeline | None = None
     """What is fitted, to answer which: lists."""
     regression: Regression | None = None
-    """What is fitted in its place, to answer how much: numbers."""
+    """What is fitted in its place, to answer how much: numbers of users and items."""
+    tabular: TabularRegression | None = None
+    """What is fitted in place of both, to answer how much: numbers of rows."""
     metrics: tuple[str, ...] = Field((), validate_default=True)
-    """What is measured, of lists at most `k` places deep; none named, METRICS_OF_LISTS or those of numbers."""
+    """What is measured, of lists at most `k` places deep; none named, METRICS_OF_LISTS or those of numbers, of rows the
+    one first that they are learnt for."""
     k: PositiveInt = 12
     """Length of a list."""
     seed: int = 0
@@ -165,12 +171,19 @@ class Settings(Config):
     def _some_metrics(cls, metrics: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
         if metrics:
             return metrics
+        tabular = others.data.get("tabular")
+        if tabular is not None:
+            return tuple(dict.fromkeys([tabular.metric, *METRICS_OF_NUMBERS]))
         return METRICS_OF_LISTS if others.data.get("regression") is None else METRICS_OF_NUMBERS
 
     @model_validator(mode="after")
     def _one_thing_is_fitted_and_judged_by_its_metrics(self) -> Self:
-        if (self.pipeline is None) == (self.regression is None):
-            raise ValueError("say what is fitted: either [pipeline], for lists, or [regression], for numbers")
+        if sum(one is not None for one in (self.pipeline, self.regression, self.tabular)) != 1:
+            raise ValueError(
+                "say what is fitted: one of [pipeline], for lists, [regression], for numbers of pairs, and [tabular], "
+                "for numbers of rows"
+            )
+        self._tables_are_there()
         try:
             chosen = metrics_of(self.metrics)
         except ConfigError as error:
@@ -188,20 +201,32 @@ class Settings(Config):
             raise ValueError(f"k={self.k} is more than the {self.pipeline.candidates} candidates of a user; lower k")
         return self
 
+    def _tables_are_there(self) -> None:
+        if self.tabular is None:
+            if self.data.events is None or self.data.rows is not None:
+                raise ValueError("name the events under [data], and no rows: these are for [tabular]")
+            return
+        others = {name for name in ("events", "items", "users") if getattr(self.data, name) is not None}
+        if self.data.rows is None or others:
+            raise ValueError(f"name the rows under [data], and nothing else{': ' if others else ''}{', '.join(others)}")
+        if self.split is not None and not isinstance(self.split, ByTime | AtRandom | ByColumn):
+            raise ValueError(f"{self.split.kind} splits events: rows are split at_random, by_time or by_column")
+        if isinstance(self.split, ByTime) and self.tabular.columns.time is None:
+            raise ValueError("by_time needs the column of time: name it under [tabular.columns]")
+
     @property
-    def recipe(self) -> tuple[Pipeline | Regression, str]:
-        """What is fitted, and what it is called: pipeline or regression."""
-        if self.pipeline is not None:
-            return self.pipeline, "pipeline"
-        if self.regression is not None:
-            return self.regression, "regression"
-        raise AssertionError("one of the two is there: see the validator")
+    def recipe(self) -> Pipeline | Regression:
+        """What is fitted to events."""
+        found = self.pipeline if self.pipeline is not None else self.regression
+        if found is None:
+            raise ConfigError("this is about events, and the settings have a [tabular], which tells numbers of rows")
+        return found
 
     @property
     def recipe_of_lists(self) -> Pipeline:
         """The pipeline; `ConfigError` where a regression stands in its place."""
         if self.pipeline is None:
-            raise ConfigError("this is about lists, and the settings have a [regression], which tells numbers")
+            raise ConfigError("this is about lists, and the settings have a recipe that tells numbers")
         return self.pipeline
 
 
@@ -230,7 +255,7 @@ def rooted(settings: Settings, folder: Path) -> Settings:
             return None
         return str(_under(folder, files)) if isinstance(files, str) else tuple(str(_under(folder, f)) for f in files)
 
-    tables = {name: at(getattr(settings.data, name)) for name in ("events", "items", "users")}
+    tables = {name: at(getattr(settings.data, name)) for name in ("events", "rows", "items", "users")}
     data = settings.data.model_copy(update=tables)
     return settings.model_copy(update={"data": data, "out": str(_under(folder, settings.out))})
 

@@ -16,7 +16,8 @@ from tests.tabular.posts import COLUMNS, posts
 
 import shortlist as sl
 from shortlist.kernels import linear
-from shortlist.tabular.hashed_rows import HashedRows, Scale
+from shortlist.tabular.hashed_rows import HashedRows
+from shortlist.tabular.scale import Scale
 
 CHILD = """
 import hashlib, sys

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import shortlist as sl
 from shortlist.cli import app
+from shortlist.tabular.trees import _NegativeBinomial
 
 
 def recipe(**more: Any) -> sl.TabularRegression:
@@ -55,7 +56,7 @@ def test_answers_by_logarithms_are_brought_to_the_mean() -> None:
     assert told["mae"].mean() < told["rmse"].mean()
 
 
-@pytest.mark.parametrize("way", ["two_part", "poisson", "absolute"])
+@pytest.mark.parametrize("way", ["two_part", "poisson", "negative_binomial", "absolute"])
 def test_every_way_beats_the_mean(way: Any) -> None:
     scores = recipe(metric="mae", way=way).fit(posts()).numbers["score"].scores.filter(metric="mae")
     value = dict(zip(scores["model"], scores["value"], strict=True))
@@ -176,3 +177,31 @@ def test_the_command_line_asks_a_stored_one(tmp_path: Path) -> None:
     ):
         refused = CliRunner().invoke(app, [command[0], str(tmp_path / "stored"), *command[1:]])
         assert refused.exit_code != 0
+
+
+def test_a_negative_binomial_finds_the_mean_of_counts_that_vary_more_than_it() -> None:
+    random = np.random.default_rng(0)
+    group = random.integers(0, 3, 6_000)
+    mean = np.array([2.0, 20.0, 200.0])[group]
+    table = pl.DataFrame({"group": group, "count": random.negative_binomial(1.5, 1.5 / (1.5 + mean))})
+    columns = sl.Columns(categories=("group",))
+    fitted = sl.TabularRegression(targets=("count",), columns=columns, way="negative_binomial").fit(table)
+    told = fitted.predict(pl.DataFrame({"group": [0, 1, 2]}))["prediction"].to_numpy()
+    assert told == pytest.approx([2, 20, 200], rel=0.15)
+
+
+def test_the_loss_of_a_negative_binomial_falls_as_its_slopes_say() -> None:
+    number = np.array([0.0, 1.0, 7.0, 300.0])
+
+    class Data:
+        def get_label(self) -> np.ndarray:
+            return number
+
+    counted, told, step = _NegativeBinomial.of(number), np.array([-1.0, 0.5, 2.0, 5.0]), 1e-5
+    first, second = counted.slopes(told, Data())
+    for row in range(4):
+        near = [told + step * move * (np.arange(4) == row) for move in (-1, 0, 1)]
+        below, _, above = (counted.judge(at, Data())[1] * 4 for at in near)
+        assert first[row] == pytest.approx((above - below) / (2 * step), rel=1e-4)
+        slopes = [counted.slopes(at, Data())[0][row] for at in (near[0], near[2])]
+        assert second[row] == pytest.approx((slopes[1] - slopes[0]) / (2 * step), rel=1e-4)

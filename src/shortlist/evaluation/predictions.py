@@ -91,6 +91,23 @@ def bins_by_prediction(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def intervals_of(rows: pl.DataFrame, level: float) -> dict[str, float]:
+    """How intervals did (`low`, `high` beside `truth`): the `level` that they are to hold, their `coverage`, the share
+    of the truth that lies in them, and their mean `width`.
+    """
+    held = (rows["low"] <= rows["truth"]) & (rows["truth"] <= rows["high"])
+    width = rows["high"] - rows["low"]
+    return {"level": level, "coverage": held.mean(), "width": width.mean()}  # type: ignore[dict-item]
+
+
+def said_of_intervals(told: Mapping[str, float]) -> str:
+    """The same in words."""
+    return (
+        f"{told['coverage']:.1%} of the true numbers lie in their intervals, which are to hold {told['level']:.0%}; an "
+        f"interval is {told['width']:.3g} wide on average"
+    )
+
+
 def evaluate_predictions(
     predictions: Any,
     truth: Any,

@@ -255,8 +255,11 @@ class OpenedPretrained:
 
     @property
     def plan(self) -> Training:
-        """How it is fine-tuned where no other plan is named."""
-        return Training(epochs=3, batch_size=64, learning_rate=5e-5, weight_decay=0.01, warm_up=0.1, epsilon=1e-8)
+        """How it is fine-tuned where no other plan is named: in bf16 where the processor has instructions for it."""
+        from shortlist.nn.sentences import multiplies_in_bf16
+
+        plan = Training(epochs=3, batch_size=64, learning_rate=5e-5, weight_decay=0.01, warm_up=0.1, epsilon=1e-8)
+        return plan.model_copy(update={"precision": "bf16"}) if multiplies_in_bf16() else plan
 
     @property
     def drawn(self) -> int:

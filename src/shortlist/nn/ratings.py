@@ -12,8 +12,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-START = 0.01
-"""Standard deviation of embeddings before training."""
+from shortlist.nn.starts import embedding, linear
 
 
 class DotProduct(nn.Module):
@@ -21,7 +20,7 @@ class DotProduct(nn.Module):
 
     def __init__(self, users: int, items: int, factors: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.user, self.item = (_embedding(rows, factors + 1, generator) for rows in (users, items))
+        self.user, self.item = (embedding(rows, factors + 1, generator) for rows in (users, items))
 
     def forward(self, user_B: torch.Tensor, item_B: torch.Tensor) -> torch.Tensor:
         """The scores (B,)."""
@@ -63,9 +62,9 @@ class Concatenated(nn.Module):
         recompute: bool = False,
     ) -> None:
         super().__init__()
-        self.user, self.item = (_embedding(rows, factors, generator) for rows in (users, items))
+        self.user, self.item = (embedding(rows, factors, generator) for rows in (users, items))
         sizes = [2 * factors, *layers, 1]
-        self.layers = nn.ModuleList(_linear(a, b, generator) for a, b in pairwise(sizes))
+        self.layers = nn.ModuleList(linear(a, b, generator) for a, b in pairwise(sizes))
         self.dropout, self._recompute = dropout, recompute
 
     def forward(self, user_B: torch.Tensor, item_B: torch.Tensor) -> torch.Tensor:
@@ -82,14 +81,3 @@ class Concatenated(nn.Module):
 
     def _hidden(self, layer: nn.Module, h_BH: torch.Tensor) -> torch.Tensor:
         return functional.dropout(functional.relu(layer(h_BH)), self.dropout, self.training)
-
-
-def _embedding(rows: int, width: int, generator: torch.Generator) -> nn.Embedding:
-    return nn.Embedding(rows, width, _weight=START * torch.randn(rows, width, generator=generator))
-
-
-def _linear(width: int, to: int, generator: torch.Generator) -> nn.Linear:
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, width, to)  # type: ignore[no-untyped-call]
-    nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)
-    nn.init.zeros_(layer.bias)
-    return layer

@@ -1,7 +1,8 @@
-"""The sections on what a run was made of: the data, what the ranker looks at, the recipe, how to do it again."""
+"""The sections on what a run was made of: the data, what the ranker looks at, how a network learnt, the recipe."""
 
 from typing import Any
 
+from shortlist.models.networks import RISING
 from shortlist.reporting import charts, numbers
 from shortlist.reporting.blocks import Block, Code, Facts, Figure, Panel, Prose, Section, Table
 from shortlist.reporting.report import Made, Report
@@ -46,6 +47,26 @@ def features_section(report: Report) -> Section | None:
         "share what either would have alone."
     )
     return Section("features", "What the ranker looks at", lead, (figure,))
+
+
+def training_section(rows: list[dict[str, Any]] | None) -> Section | None:
+    """The path of the loss."""
+    rows = [row for row in rows or () if row["of"] != RISING]
+    if not rows:
+        return None
+    last = {row["of"]: row for row in rows}
+    told = "; ".join(f"{name} ended at {numbers.value(row['loss'])}" for name, row in last.items())
+    figure = Figure(
+        caption=f"The loss in variances of the numbers: 1 is what the mean would have. {told[:1].upper()}{told[1:]}.",
+        panels=(Panel(charts.path(rows), f"The path of the loss over {rows[-1]['step']} steps: {told}."),),
+        table=Table(
+            ("step", "of", "loss"),
+            tuple((numbers.count(row["step"]), row["of"], numbers.value(row["loss"])) for row in rows),
+            text=frozenset({"of"}),
+        ),
+        wide=True,
+    )
+    return Section("training", "How it learnt", "Where the loss still falls, more epochs would help.", (figure,))
 
 
 def data_section(report: Made) -> Section:

@@ -5,10 +5,9 @@ from typing import Any
 import polars as pl
 
 from shortlist.evaluation.predictions import bins_by_prediction
-from shortlist.models.networks import RISING
 from shortlist.reporting import charts, numbers
 from shortlist.reporting.blocks import Facts, Figure, Page, Panel, Section, Table
-from shortlist.reporting.making import data_section, recipe_section
+from shortlist.reporting.making import data_section, recipe_section, training_section
 from shortlist.reporting.predictions import calibration_section, residuals_section
 from shortlist.reporting.quality import differences_section, metrics_section
 from shortlist.reporting.report import NumbersReport
@@ -20,7 +19,7 @@ def page_of_numbers(report: NumbersReport, rows: pl.DataFrame | None) -> Page:
         *(_judged(report.evaluation, rows) if report.evaluation and rows is not None else ()),
         _liked(report.inside.get("liked")),
         _map(report.inside.get("map"), report.inside.get("alike", [])),
-        _training(report.inside.get("losses")),
+        training_section(report.inside.get("losses")),
         data_section(report),
         recipe_section(report),
     )
@@ -113,26 +112,6 @@ def _map(rows: list[dict[str, Any]] | None, alike: list[dict[str, Any]]) -> Sect
     )
     lead = "Items near each other are rated alike by the same users."
     return Section("map", "A map of the items", lead, (figure, nearest))
-
-
-def _training(rows: list[dict[str, Any]] | None) -> Section | None:
-    """The path of the loss."""
-    rows = [row for row in rows or () if row["of"] != RISING]
-    if not rows:
-        return None
-    last = {row["of"]: row for row in rows}
-    told = "; ".join(f"{name} ended at {numbers.value(row['loss'])}" for name, row in last.items())
-    figure = Figure(
-        caption=f"The loss in variances of the ratings: 1 is what the mean would have. {told[:1].upper()}{told[1:]}.",
-        panels=(Panel(charts.path(rows), f"The path of the loss over {rows[-1]['step']} steps: {told}."),),
-        table=Table(
-            ("step", "of", "loss"),
-            tuple((numbers.count(row["step"]), row["of"], numbers.value(row["loss"])) for row in rows),
-            text=frozenset({"of"}),
-        ),
-        wide=True,
-    )
-    return Section("training", "How it learnt", "Where the loss still falls, more epochs would help.", (figure,))
 
 
 def _bar(row: dict[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,27 @@ class NumbersReport:
 
 
 @dataclass(frozen=True)
+class RowsReport:
+    """What a run of a tabular regression says of itself; the parts are those of `Report`, of each target."""
+
+    path: str
+    metric: str
+    made: dict[str, Any]
+    data: dict[str, Any]
+    findings: dict[str, Finding | None]
+    evaluations: dict[str, dict[str, Any]]
+    """Those of each target; none where nothing was judged."""
+    inside: dict[str, dict[str, Any]]
+    """What was learnt of each target: see `judged_rows.looked_into`."""
+    profile: dict[str, Any] | None
+    recipe: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain lists, dictionaries, numbers, text and None."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Report:
     """What a run says of itself. A part that it does not hold (it is older, or was not judged) is None or empty."""
 
@@ -120,6 +141,24 @@ def gather_numbers(run: Run) -> NumbersReport:
         evaluation=evaluation,
         inside=run.inside or {},
         profile=run.profile,
+        recipe=to_toml(settings),
+    )
+
+
+def gather_rows(run: Run) -> RowsReport:
+    """The same of a run of a tabular regression."""
+    evaluations: dict[str, dict[str, Any]] = run.evaluation["targets"] if run.judged else {}
+    settings = run.settings
+    metric = settings.metrics[0]
+    return RowsReport(
+        path=from_here(run.path),
+        metric=metric,
+        made=_made(run),
+        data=dict(run.manifest["data"]),
+        findings={name: finding(of, metric, units=of["units"], drawn="rows") for name, of in evaluations.items()},
+        evaluations=evaluations,
+        inside=(run.inside or {}).get("targets", {}),
+        profile=None,
         recipe=to_toml(settings),
     )
 

@@ -13,7 +13,8 @@ from shortlist.reporting.html import html
 from shortlist.reporting.markdown import markdown
 from shortlist.reporting.predictions import page_of_predictions
 from shortlist.reporting.rating_run import page_of_numbers
-from shortlist.reporting.report import from_here, gather, gather_numbers
+from shortlist.reporting.report import from_here, gather, gather_numbers, gather_rows
+from shortlist.reporting.row_run import page_of_rows
 from shortlist.reporting.sections import page_of
 from shortlist.run import Run, open_run
 
@@ -34,6 +35,9 @@ def report(run: Run | str | Path, out: str | Path | None = None, *, format: str 
     if run.makes_lists:
         lists = gather(run)
         write(written(page_of(lists), lists.to_dict(), chosen), path)
+    elif run.of_rows:
+        rows = gather_rows(run)
+        write(written(page_of_rows(rows, run.predictions if run.judged else None), rows.to_dict(), chosen), path)
     else:
         told = gather_numbers(run)
         page = page_of_numbers(told, run.predictions if run.judged else None)

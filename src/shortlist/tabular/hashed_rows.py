@@ -11,14 +11,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from shortlist.kernels import linear, ragged
+from shortlist.kernels import ragged
 from shortlist.tabular.columns import DAY, Columns
 from shortlist.tabular.terms import calendar, hashed_values, hashed_words, joined
 
 Table: TypeAlias = Any
 """A Polars frame or an Arrow table."""
-REACH = 5.0
-"""How many widths from the middle a number counts at most."""
 TERMS = "terms"
 OF_TIME = 3
 """Hour, weekday, month."""
@@ -103,29 +101,3 @@ def _bytes_of_a_term(bits: int) -> int:
 def categories_of(columns: Columns) -> int:
     """How many terms of a row are those of its categories and its time."""
     return len(columns.categories) + (OF_TIME if columns.time else 0)
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How numbers are brought to one size: the middle of each (D), and the width of its middle half (D)."""
-
-    middle_D: np.ndarray
-    width_D: np.ndarray
-
-    @classmethod
-    def of(cls, number_ND: np.ndarray) -> "Scale":
-        """That of these numbers; what is missing is passed over."""
-        number_ND = np.where(np.isfinite(number_ND), number_ND, np.nan)
-        some = np.isfinite(number_ND).any(axis=0)
-        low, middle, high = (np.zeros(number_ND.shape[1]) for _ in range(3))
-        spread = np.zeros(number_ND.shape[1])
-        if some.any():
-            low[some], middle[some], high[some] = np.nanquantile(number_ND[:, some], (0.25, 0.5, 0.75), axis=0)
-            spread[some] = np.nanstd(number_ND[:, some], axis=0)
-        return cls(middle, np.where(high > low, high - low, np.where(spread > 0, spread, 1.0)))
-
-    def __call__(self, number_ND: np.ndarray) -> np.ndarray:
-        """The numbers (float32, N × 2 D): as widths from the middle, 0 where missing; and 1 where missing, else 0."""
-        found = np.empty((len(number_ND), 2 * len(self.middle_D)), np.float32)
-        linear.scaled(number_ND, self.middle_D, self.width_D, REACH, found)
-        return found

@@ -1,52 +1,39 @@
 """Tabular regression: numbers of a row, such as up-votes, from its texts, categories, numbers and time.
 
-What trees learn of is told without a row's own number: see `features`. A number that is never below zero is looked at
-as log(1 + number) there. How it is learnt (`Way`) is chosen by the metric on rows that are held out, of which one half
-stops the trees and judges the ways, and the other brings answers to the mean and gives the intervals.
-Source: log targets with a mean brought back: Duan, "Smearing Estimate", JASA 1983; here by isotonic regression on rows
-held out, for errors grow with the answer. Tweedie: Jørgensen, JRSS B 1987.
+Trees learn of features, which are told without a row's own number (see `features`); a network learns of the row
+itself. A number that is never below zero is looked at as log(1 + number) there. How trees learn it (`ways`) is chosen
+by the metric on rows that are held out, of which one half stops the trees, judges the ways and weighs trees against the
+network, and the other brings answers to the mean and gives the intervals.
+Source: Tweedie: Jørgensen, JRSS B 1987; answers weighed: Breiman, "Stacked Regressions", 1996.
 
-Shapes: N rows, P features.
+Shapes: N rows, H rows held out, K of these.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from pydantic import Field, PositiveInt, model_validator
-from scipy.optimize import isotonic_regression
 
 from shortlist import store
 from shortlist.config import Config
 from shortlist.errors import DataError
-from shortlist.evaluation.closeness import Terms, mae, rmse, rmsle
 from shortlist.progress import step
 from shortlist.seeds import Seeds
-from shortlist.tabular import features
-from shortlist.tabular.category_means import CategoryMeans
+from shortlist.tabular import features, held_out
 from shortlist.tabular.columns import Columns
-from shortlist.tabular.features import Features
 from shortlist.tabular.intervals import Intervals
 from shortlist.tabular.logarithm import from_log, to_log
+from shortlist.tabular.network import FittedTabularNetwork, TabularNetwork
 from shortlist.tabular.source import rows_of
 from shortlist.tabular.text_ridge import TextRidge
-from shortlist.tabular.trees import BoostedTrees, FittedTrees, Objective
+from shortlist.tabular.trees import BoostedTrees
+from shortlist.tabular.ways import IN_LOGARITHMS, FittedWay, Learnt, Metric, Way, ways_of
 
-Metric = Literal["rmse", "mae", "rmsle"]
-Way = Literal["squared", "absolute", "log", "poisson", "tweedie", "two_part"]
-WAYS: Mapping[Metric, tuple[Way, ...]] = {
-    "rmse": ("squared", "log", "tweedie"),
-    "mae": ("absolute", "log"),
-    "rmsle": ("log",),
-}
-"""What is tried for a metric where numbers are never below zero; else the first of them alone."""
-_OBJECTIVES: Mapping[Way, tuple[Objective, ...]] = {
-    "squared": ("squared",), "absolute": ("absolute",), "log": ("squared",), "poisson": ("poisson",),
-    "tweedie": ("tweedie",), "two_part": ("binary", "squared"),
-}  # fmt: skip
 LEAST = 1_000
 """Rows that are held out where there are enough; a third at most."""
 FEWEST = 20
@@ -63,12 +50,15 @@ class TabularRegression(Config):
     metric: Metric = "rmse"
     """What answers are to be good in: the mean (rmse), the median (mae), or the mean of log(1 + number) (rmsle)."""
     way: Way | Literal["auto"] = "auto"
-    """How a number is learnt: as it is, by squared or absolute errors; as log(1 + number); as a count (poisson) or a
-    mass at zero with a long tail (tweedie); whether it is zero and how much else (two_part). auto: see `WAYS`."""
+    """How trees learn a number: as it is, by squared or absolute errors; as log(1 + number); as a count (poisson, or
+    negative_binomial where these vary more than their mean) or a mass at zero with a long tail (tweedie); whether it is
+    zero and how much else (two_part). auto: see `WAYS`."""
     text: TextRidge = TextRidge()
-    """How texts are read."""
-    trees: BoostedTrees = BoostedTrees()
-    """What learns."""
+    """How texts are told to the trees."""
+    trees: BoostedTrees | None = BoostedTrees()
+    """What learns of features; none: the network alone."""
+    network: TabularNetwork | None = None
+    """What learns of rows as they are; with trees the answers of both are weighed by rows held out."""
     hold_out: float = Field(0.05, gt=0, lt=0.5)
     """Share of the rows that is held out, at least 1,000 where that is not above a third."""
     last: bool = False
@@ -87,6 +77,10 @@ class TabularRegression(Config):
             raise ValueError(f"targets = {list(self.targets)} names a column twice: name each once")
         if self.last and self.columns.time is None:
             raise ValueError("last = true needs a column of time")
+        if self.trees is None and self.network is None:
+            raise ValueError("neither trees nor a network: name one of them at least")
+        if self.trees is None and self.way not in {"auto", "squared", "log"}:
+            raise ValueError(f"way = {self.way!r} is for trees: a network learns by squared errors, or of logarithms")
         if self.metric == "rmsle" and self.way not in {"auto", "log"}:
             raise ValueError(f"rmsle is the squared error of log(1 + number): way = {self.way!r} does not learn that")
         return self
@@ -108,15 +102,18 @@ class TabularRegression(Config):
 
 @dataclass(frozen=True)
 class FittedNumber:
-    """How one target is answered: the `way` that was chosen, the trees of its parts, and what brings these back.
+    """How one target is answered: by trees that learnt it in a `way`, by a network, or by both, and what brings this
+    back.
 
     `scores` are of the rows held out (`model`, `metric`, `value`), `tried` what each way had by the metric,
-    `contributions` how far the trees' answers move where a column is shuffled: see `_contributions`.
+    `contributions` how far answers move where a column is shuffled: see `held_out`.
     """
 
-    way: str
-    features: Features
-    trees: tuple[FittedTrees, ...]
+    way: Way | Literal["network"]
+    trees: FittedWay | None
+    network: FittedTabularNetwork | None
+    share: float
+    """What the network counts in the logarithm of the answer; the trees count the rest."""
     counts: bool
     """Whether numbers are never below zero."""
     ends: np.ndarray
@@ -127,15 +124,21 @@ class FittedNumber:
     tried: pl.DataFrame
     contributions: pl.DataFrame
 
+    @property
+    def by(self) -> str:
+        """What answers, in words."""
+        if self.trees is None or self.network is None:
+            return "a network" if self.trees is None else f"trees, {self.way}"
+        return f"trees, {self.way}, and a network that counts {self.share:.0%}"
+
     def predict(self, table: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The answer to each row, and the ends of its interval."""
-        answer = self._brought(_answer(self.way, self.trees, self.features.of_new(table)))
+        by_trees = None if self.trees is None else to_log(self.trees.predict(table), self.counts)
+        by_network = None if self.network is None else self.network.predict(table)
+        mixed = from_log(_mixed(by_trees, by_network, self.share), self.counts)
+        answer = held_out.brought(mixed, self.ends, self.levels)
         low, high = (from_log(side, self.counts) for side in self.intervals.of(to_log(answer, self.counts)))
         return answer, np.minimum(low, answer), np.maximum(high, answer)
-
-    def _brought(self, answer: np.ndarray) -> np.ndarray:
-        brought: np.ndarray = np.interp(answer, self.ends, self.levels) if len(self.ends) else answer
-        return brought
 
 
 @dataclass(frozen=True)
@@ -155,17 +158,20 @@ class FittedTabularRegression:
         table = self.recipe.columns.held(rows_of(rows, self.recipe.columns.names))
         told: dict[str, np.ndarray] = {}
         for name, number in self.numbers.items():
-            end = f"_{name}" if len(self.numbers) > 1 else ""
-            parts = ("prediction", "low", "high")
-            told |= {f"{part}{end}": values for part, values in zip(parts, number.predict(table), strict=True)}
+            parts = (f"{part}{self.end_of(name)}" for part in ("prediction", "low", "high"))
+            told |= dict(zip(parts, number.predict(table), strict=True))
         return pl.DataFrame(told, schema=dict.fromkeys(told, pl.Float64))
+
+    def end_of(self, target: str) -> str:
+        """What the columns of a target's answers end in: its name where there are several."""
+        return f"_{target}" if len(self.numbers) > 1 else ""
 
     def __str__(self) -> str:
         parts = []
         with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
             for name, number in self.numbers.items():
                 table = number.scores.pivot("metric", index="model", values="value")
-                parts.append(f"{name}, learnt as {number.way}; rows held out\n{table}\n{number.contributions}")
+                parts.append(f"{name}, learnt by {number.by}; rows held out\n{table}\n{number.contributions}")
         return "\n\n".join(parts)
 
     def save(self, path: str | Path) -> None:
@@ -174,18 +180,114 @@ class FittedTabularRegression:
             manifest["tabular"] = store.write(contents / "tabular", self)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows by what they are for, and what is known of them."""
-
-    feature_NP: np.ndarray
-    number_N: np.ndarray
-    learnt: np.ndarray
-    stops: np.ndarray
-    brings: np.ndarray
-
-
 def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int) -> FittedNumber:
+    number_N = _numbers(table, name)
+    least = float(number_N.min())
+    counts, ways = least >= 0, ways_of(recipe.metric, recipe.way, name, least)
+    log_N, seeds = to_log(number_N, counts), Seeds(seed)
+    learnt, stops, brings = _held(recipe, table, seeds.generator(f"{name} held out"))
+    held = np.concatenate([stops, brings])
+    network, by_network_H = None, None
+    if recipe.network is not None:
+        with step("network"):
+            network = recipe.network.fit(recipe.columns, table, log_N, learnt, stops, seeds.number(f"{name} network"))
+            by_network_H = network.predict(table[held])
+    judges = partial(_candidate, recipe.metric, counts, number_N[held], len(stops), by_network_H)
+    rows, candidates = None, []
+    if recipe.trees is None:
+        candidates.append(judges("network", None, None))
+    else:
+        told = features.learnt(recipe.columns, recipe.text, table, log_N, seeds.generator(f"{name} folds"))
+        rows = Learnt(*told, number_N, learnt, stops)
+        for way in ways:
+            with step(f"trees, {way}"):
+                trees = rows.trees(recipe.trees, way, seeds.number("trees"))
+            candidates.append(judges(way, trees, to_log(trees.of_features(rows.feature_NP[held]), counts)))
+    best = min(candidates, key=lambda one: one.value)
+    tried = pl.DataFrame({"way": [one.way for one in candidates], recipe.metric: [one.value for one in candidates]})
+    answer_H = to_log(best.answers[[*best.answers][-1]], counts)
+    intervals = Intervals.fit(answer_H[len(stops) :], log_N[brings], recipe.level)
+    scores = held_out.scores(table, recipe.columns.categories, number_N, held, learnt, best.answers)
+
+    def answer(column: str | None, row_K: np.ndarray, other_K: np.ndarray) -> np.ndarray:
+        parts: list[np.ndarray | None] = [None, None]
+        if best.trees is not None and rows is not None:
+            parts[0] = to_log(best.trees.of_features(rows.of_others(column, row_K, other_K)), counts)
+        if network is not None:
+            others = table[row_K] if column is None else table[row_K].with_columns(table[column][other_K])
+            parts[1] = network.predict(others)
+        return _mixed(parts[0], parts[1], best.share)
+
+    moved = held_out.contributions(recipe.columns.names, held, answer, seeds.generator("shuffled"))
+    brings_back = best.ends, best.levels
+    return FittedNumber(
+        best.way, best.trees, network, best.share, counts, *brings_back, intervals, scores, tried, moved
+    )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """What might answer a target, the metric's `value` of it, and `answers` on the rows held out: of the trees, of the
+    network, of both; the last of these is what would be answered.
+    """
+
+    way: Way | Literal["network"]
+    trees: FittedWay | None
+    share: float
+    ends: np.ndarray
+    levels: np.ndarray
+    value: float
+    answers: Mapping[str, np.ndarray]
+
+
+def _candidate(
+    metric: Metric,
+    counts: bool,
+    true_H: np.ndarray,
+    stops: int,
+    by_network_H: np.ndarray | None,
+    way: Way | Literal["network"],
+    trees: FittedWay | None,
+    by_trees_H: np.ndarray | None,
+) -> _Candidate:
+    """One way, judged by the first rows that are held out, the `stops`; the others bring it to the mean."""
+    answers = {}
+    if by_trees_H is not None:
+        answers[str(way)] = from_log(by_trees_H, counts)
+    if by_network_H is not None:
+        answers["network"] = from_log(by_network_H, counts)
+    share = float(by_trees_H is None)
+    if by_trees_H is not None and by_network_H is not None:
+        share = _share(to_log(true_H[:stops], counts), by_trees_H[:stops], by_network_H[:stops])
+        answers["both"] = from_log(_mixed(by_trees_H, by_network_H, share), counts)
+    name, told_H = list(answers.items())[-1]
+    ends, means = np.zeros(0), np.zeros(0)
+    if metric == "rmse" and counts and (way in IN_LOGARITHMS or by_network_H is not None):
+        ends, means = held_out.levels(told_H[stops:], true_H[stops:])
+    answers[name] = held_out.brought(told_H, ends, means)
+    value = held_out.judged(metric, true_H[:stops], answers[name][:stops])
+    return _Candidate(way, trees, share, ends, means, value, answers)
+
+
+def _share(true_N: np.ndarray, one_N: np.ndarray, other_N: np.ndarray) -> float:
+    """What the other of two answers is to count, between 0 and 1, for the least squared error."""
+    apart_N = other_N - one_N
+    size = float(apart_N @ apart_N)
+    return float(np.clip(apart_N @ (true_N - one_N) / size, 0, 1)) if size else 0.0
+
+
+def _mixed(by_trees_N: np.ndarray | None, by_network_N: np.ndarray | None, share: float) -> np.ndarray:
+    """The logarithm of the answer."""
+    if by_trees_N is None or by_network_N is None:
+        found_N = by_network_N if by_trees_N is None else by_trees_N
+        if found_N is None:
+            raise AssertionError("neither trees nor a network")
+        return found_N
+    return (1 - share) * by_trees_N + share * by_network_N
+
+
+def _numbers(table: pl.DataFrame, name: str) -> np.ndarray:
+    """The numbers of a target that something can be learnt of."""
     if table.height < FEWEST:
         raise DataError(f"{table.height} rows have {name!r}: {FEWEST} are needed to learn from")
     number_N = table[name].cast(pl.Float64).to_numpy()
@@ -193,44 +295,7 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
         raise DataError(f"{name!r} has {int((~np.isfinite(number_N)).sum())} values that are not finite: take them out")
     if number_N.min() == number_N.max():
         raise DataError(f"{name!r} is {number_N[0]:g} in every row: there is nothing to learn")
-    counts = bool(number_N.min() >= 0)
-    ways = _ways(recipe, name, counts, float(number_N.min()))
-    seeds = Seeds(seed)
-    told, feature_NP = features.learnt(
-        recipe.columns, recipe.text, table, to_log(number_N, counts), seeds.generator(f"{name} folds")
-    )
-    rows = _Rows(feature_NP, number_N, *_held(recipe, table, seeds.generator(f"{name} held out")))
-    found = {}
-    for way in ways:
-        with step(f"trees, {way}"):
-            trees = _trees(recipe, way, told, rows, seeds.number("trees"))
-        answer = {
-            part: _answer(way, trees, feature_NP[some])
-            for part, some in (("stops", rows.stops), ("brings", rows.brings))
-        }
-        ends, levels = np.zeros(0), np.zeros(0)
-        if recipe.metric == "rmse" and way in {"log", "two_part"}:
-            ends, levels = _brought(answer["brings"], number_N[rows.brings])
-            answer = {part: np.interp(values, ends, levels) for part, values in answer.items()}
-        found[way] = _judged(recipe.metric, number_N[rows.stops], answer["stops"]), trees, ends, levels, answer
-    way = min(found, key=lambda one: found[one][0])
-    _, trees, ends, levels, answer = found[way]
-    intervals = Intervals.fit(to_log(answer["brings"], counts), to_log(number_N[rows.brings], counts), recipe.level)
-    tried = pl.DataFrame({"way": list(found), recipe.metric: [one[0] for one in found.values()]})
-    held = np.concatenate([rows.stops, rows.brings])
-    answers = {way: np.concatenate([answer["stops"], answer["brings"]])}
-    scores = _scores(recipe, table, number_N, held, rows.learnt, counts, answers)
-    shares = _contributions(told, trees, feature_NP[held], seeds.generator("shuffled"))
-    return FittedNumber(way, told, trees, counts, ends, levels, intervals, scores, tried, shares)
-
-
-def _ways(recipe: TabularRegression, name: str, counts: bool, least: float) -> tuple[Way, ...]:
-    if not counts and (recipe.metric == "rmsle" or recipe.way in {"log", "poisson", "tweedie", "two_part"}):
-        what = "rmsle" if recipe.metric == "rmsle" else f"way = {recipe.way!r}"
-        raise DataError(f"{name!r} goes down to {least:g}, and {what} is for numbers that are never below zero")
-    if recipe.way != "auto":
-        return (recipe.way,)
-    return WAYS[recipe.metric] if counts else WAYS[recipe.metric][:1]
+    return number_N
 
 
 def _held(
@@ -245,105 +310,3 @@ def _held(
         order = np.argsort(-np.where(np.isfinite(time_N), time_N, -np.inf), kind="stable")
         order = np.concatenate([random.permutation(order[:held]), order[held:]])
     return np.sort(order[held:]), order[: held // 2], order[held // 2 : held]
-
-
-def _trees(recipe: TabularRegression, way: Way, told: Features, rows: _Rows, seed: int) -> tuple[FittedTrees, ...]:
-    """The trees of each part of a way."""
-    made = []
-    for part, objective in enumerate(_OBJECTIVES[way]):
-        target_N = _learnt_as(way, part, rows.number_N)
-        learnt, stops = (some[np.isfinite(target_N[some])] for some in (rows.learnt, rows.stops))
-        if not len(learnt) or not len(stops):
-            raise DataError(f"way = {way!r}: all numbers that are learnt from are zero; name another way")
-        pairs = [(rows.feature_NP[some], target_N[some]) for some in (learnt, stops)]
-        made.append(recipe.trees.fit(objective, told.names, told.categories, pairs[0], pairs[1], seed + part))
-    return tuple(made)
-
-
-def _learnt_as(way: Way, part: int, number_N: np.ndarray) -> np.ndarray:
-    """What the trees of a part are given; NaN of rows that say nothing to it."""
-    match way, part:
-        case "log", _:
-            return to_log(number_N, counts=True)
-        case "two_part", 0:
-            return (number_N > 0).astype(np.float64)
-        case "two_part", _:
-            return np.where(number_N > 0, to_log(number_N, counts=True), np.nan)
-        case _:
-            return number_N
-
-
-def _answer(way: str, trees: tuple[FittedTrees, ...], feature_NP: np.ndarray) -> np.ndarray:
-    """What the trees say, in the numbers' own size, before it is brought to the mean."""
-    told: list[np.ndarray] = [part.predict(feature_NP) for part in trees]
-    match way:
-        case "log":
-            return from_log(told[0], counts=True)
-        case "two_part":
-            whole: np.ndarray = told[0] * from_log(told[1], counts=True)
-            return whole
-        case _:
-            return told[0]
-
-
-def _brought(answer_N: np.ndarray, truth_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Answers, and the mean of the truth at each, which never falls from one to the next: joined by lines."""
-    order = np.argsort(answer_N, kind="stable")
-    found = isotonic_regression(truth_N[order])
-    middles = [answer_N[order][start:stop].mean() for start, stop in zip(found.blocks, found.blocks[1:], strict=False)]
-    levels = found.x[found.blocks[:-1]]
-    ends, first = np.unique(middles, return_index=True)
-    return ends, levels[first]
-
-
-def _judged(metric: Metric, true_N: np.ndarray, answer_N: np.ndarray) -> float:
-    terms = _METRICS[metric](true_N, answer_N)
-    return float(terms.of(terms.values.mean(axis=0)))
-
-
-_METRICS: Mapping[Metric, Callable[[np.ndarray, np.ndarray], Terms]] = {"rmse": rmse, "mae": mae, "rmsle": rmsle}
-
-
-def _scores(
-    recipe: TabularRegression,
-    table: pl.DataFrame,
-    number_N: np.ndarray,
-    held: np.ndarray,
-    learnt: np.ndarray,
-    counts: bool,
-    answers: Mapping[Way, np.ndarray],
-) -> pl.DataFrame:
-    """Constants, the means of categories, and what was learnt, on the rows held out."""
-    known, size_N = number_N[learnt], to_log(number_N[learnt], counts)
-    told: dict[str, np.ndarray] = {
-        "mean": np.full(len(held), known.mean()),
-        "median": np.full(len(held), np.median(known)),
-    }
-    for name in recipe.columns.categories:
-        means = CategoryMeans.fit((name,), table[learnt], size_N, None)
-        told[f"mean of {name}"] = from_log(means.of_new(table[held], None)[:, 0].astype(np.float64), counts)
-    rows = [
-        {"model": model, "metric": metric, "value": _judged(metric, number_N[held], answer)}
-        for model, answer in [*told.items(), *answers.items()]
-        for metric in _METRICS
-        if counts or metric != "rmsle"
-    ]
-    return pl.DataFrame(rows)
-
-
-def _contributions(
-    told: Features, trees: tuple[FittedTrees, ...], feature_NP: np.ndarray, random: np.random.Generator
-) -> pl.DataFrame:
-    """How far the trees' answers move where all that is told of a `column` is shuffled among rows: `moved`, the root of
-    the mean square in deviations of the answers, the largest first.
-    """
-    before = trees[-1].predict(feature_NP)
-    spread = float(before.std()) or 1.0
-    moved = {}
-    for name in told.columns.names:
-        of_it = [place for place, source in enumerate(told.sources) if name in source.split(" x ")]
-        shuffled = feature_NP.copy()
-        shuffled[:, of_it] = feature_NP[random.permutation(len(feature_NP))][:, of_it]
-        moved[name] = _judged("rmse", before, trees[-1].predict(shuffled)) / spread
-    found = pl.DataFrame({"column": list(moved), "moved": list(moved.values())})
-    return found.sort(["moved", "column"], descending=[True, False])

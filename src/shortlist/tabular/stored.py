@@ -6,15 +6,19 @@ from typing import Any
 
 from shortlist import store
 from shortlist.errors import StoreError
+from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Pretrained
 from shortlist.tabular.category_means import CategoryMeans
 from shortlist.tabular.columns import Columns
 from shortlist.tabular.features import Features
-from shortlist.tabular.hashed_rows import Scale
 from shortlist.tabular.intervals import Intervals
+from shortlist.tabular.network import FittedTabularNetwork, TabularNetwork
 from shortlist.tabular.regression import FittedNumber, FittedTabularRegression, TabularRegression
+from shortlist.tabular.scale import Scale
 from shortlist.tabular.stream_ridge import FittedStreamRidge, StreamRidge
 from shortlist.tabular.text_ridge import FittedTextRidge, TextRidge
 from shortlist.tabular.trees import BoostedTrees, FittedTrees
+from shortlist.tabular.ways import FittedWay
+from shortlist.training.plan import Training
 
 TellsRows = FittedTabularRegression | FittedStreamRidge
 """What tells a number of a row."""
@@ -22,7 +26,8 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(TabularRegression, FittedTabularRegression, FittedNumber, Columns, Features, CategoryMeans, Intervals),
-        *(TextRidge, FittedTextRidge, BoostedTrees, FittedTrees, StreamRidge, FittedStreamRidge, Scale),
+        *(TextRidge, FittedTextRidge, BoostedTrees, FittedTrees, FittedWay, StreamRidge, FittedStreamRidge, Scale),
+        *(TabularNetwork, FittedTabularNetwork, NGrams, FittedNGrams, Pretrained, FittedPretrained, Training),
     )
 }
 """Every recipe and fitted thing of these, for the store."""

@@ -33,9 +33,10 @@ from shortlist.tables.engine import Engine
 from shortlist.tables.files import Where, files_at
 from shortlist.tables.stream import Stream
 from shortlist.tabular.columns import Columns
-from shortlist.tabular.hashed_rows import HashedRows, Scale, categories_of
+from shortlist.tabular.hashed_rows import HashedRows, categories_of
 from shortlist.tabular.intervals import Intervals
 from shortlist.tabular.logarithm import from_log, to_log
+from shortlist.tabular.scale import Scale
 from shortlist.tabular.source import names_files, rows_of
 
 WINDOWS = 8

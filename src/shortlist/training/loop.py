@@ -79,7 +79,8 @@ def train(
 
     `width` is how many numbers a row has in the network's activations; `judge` is needed where the plan has a patience.
     `identity` tells apart what is trained: a folder that holds the beginnings of something else is a `ConfigError`.
-    `schedule` and a number of `steps` stand in for those of the plan.
+    `schedule` and a number of `steps` stand in for those of the plan. A network with `rate_shares`, beginnings of names
+    of weights and what share of the rate these have, learns there at that share.
 
     Started by `torchrun`, each process trains on the batches that it is given, such as those of its share of a
     `Stream`, equally many for each; gradients are averaged, and all end with the same weights. Such training is not
@@ -148,7 +149,7 @@ class _Task(lightning.LightningModule):
         if plan.learning_rate == "auto":
             raise AssertionError("the rate is found before training")
         optimizer = torch.optim.AdamW(
-            self.net.parameters(),
+            _groups(self.net, plan.learning_rate),
             lr=plan.learning_rate,
             betas=(MOMENTUM[1], 0.99),
             eps=plan.epsilon,
@@ -157,6 +158,16 @@ class _Task(lightning.LightningModule):
         )
         scheduler = self._schedule(optimizer, self._steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _groups(net: nn.Module, rate: float) -> list[dict[str, Any]]:
+    """The weights by their rate: those whose names begin as one of the net's `rate_shares` says have so much of it."""
+    shares: Mapping[str, float] = getattr(net, "rate_shares", {})
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, weight in net.named_parameters():
+        share = next((share for start, share in shares.items() if name.startswith(start)), 1.0)
+        groups.setdefault(share, []).append(weight)
+    return [{"params": weights, "lr": share * rate} for share, weights in groups.items() if weights]
 
 
 def _place() -> tuple[int, int]:
