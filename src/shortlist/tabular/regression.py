@@ -24,7 +24,7 @@ from shortlist.config import Config
 from shortlist.errors import DataError
 from shortlist.progress import step
 from shortlist.seeds import Seeds
-from shortlist.tabular import features, held_out
+from shortlist.tabular import features, held_out, own_numbers
 from shortlist.tabular.columns import Columns
 from shortlist.tabular.intervals import Intervals
 from shortlist.tabular.logarithm import from_log, to_log
@@ -53,6 +53,8 @@ class TabularRegression(Config):
     """How trees learn a number: as it is, by squared or absolute errors; as log(1 + number); as a count (poisson, or
     negative_binomial where these vary more than their mean) or a mass at zero with a long tail (tweedie); whether it is
     zero and how much else (two_part). auto: see `WAYS`."""
+    known: tuple[str, ...] = ()
+    """Numbers that are known before the targets are though they tell them: all others that do are refused."""
     text: TextRidge = TextRidge()
     """How texts are told to the trees."""
     trees: BoostedTrees | None = BoostedTrees()
@@ -75,6 +77,9 @@ class TabularRegression(Config):
             raise ValueError(f"{read[0]!r} is a target and may not be told of a row: take it out of the columns")
         if len({*self.targets}) < len(self.targets):
             raise ValueError(f"targets = {list(self.targets)} names a column twice: name each once")
+        unknown = sorted({*self.known} - {*self.columns.numbers})
+        if unknown:
+            raise ValueError(f"known names {unknown[0]!r}, which is none of the numbers under columns")
         if self.last and self.columns.time is None:
             raise ValueError("last = true needs a column of time")
         if self.trees is None and self.network is None:
@@ -89,7 +94,8 @@ class TabularRegression(Config):
         """Learn from a frame of any library, or from files (CSV, JSONL, Parquet): `memory` bounds how these are read.
 
         Columns that are not there raise `ColumnError`, columns that are no numbers or no times `DataError`, and so do
-        targets below zero where the metric or the way is for counts, and fewer than 20 rows.
+        targets below zero where the metric or the way is for counts, fewer than 20 rows, and a number that tells rows
+        their own target, such as a mean made with the row in it: see `own_numbers`.
         """
         table = rows_of(source, (*self.columns.names, *self.targets), self.rows, seed, memory)
         held = self.columns.held(table, self.targets)
@@ -182,6 +188,9 @@ class FittedTabularRegression:
 
 def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int) -> FittedNumber:
     number_N = _numbers(table, name)
+    with step("look for columns that tell it"):
+        others = [number for number in recipe.columns.numbers if number not in recipe.known]
+        own_numbers.check(table, others, recipe.columns.categories, name)
     least = float(number_N.min())
     counts, ways = least >= 0, ways_of(recipe.metric, recipe.way, name, least)
     log_N, seeds = to_log(number_N, counts), Seeds(seed)
