@@ -7,9 +7,11 @@ import polars as pl
 import pytest
 
 import shortlist as sl
+from shortlist import experiment
 from shortlist.config import parse
 from shortlist.errors import ConfigError
 from shortlist.pipeline import FittedPipeline
+from shortlist.settings import Settings
 from shortlist.tables import samples
 
 RECIPE = sl.Pipeline(
@@ -117,3 +119,30 @@ def test_features_without_a_kind_are_those_of_events() -> None:
 def test_a_cut_without_a_ranker_is_an_error() -> None:
     with pytest.raises(ValueError, match="a cut is fitted to what a ranker says of lists"):
         sl.Pipeline(retrievers=(sl.TextSearch(),), cut=sl.Cut())
+
+
+def test_the_report_shows_where_lists_end(tmp_path: Path) -> None:
+    made = samples.curriculum(topics=240, contents=500, pairs=650, seed=1)
+    for name, table in (("links", made.events), ("contents", made.items), ("topics", made.users)):
+        table.write_parquet(tmp_path / f"{name}.parquet")
+    values = {
+        "data": {"events": str(tmp_path / "links.parquet"), "items": str(tmp_path / "contents.parquet")}
+        | {"users": str(tmp_path / "topics.parquet")},
+        "split": {"kind": "k_fold", "k": 4, "by": {"depth": 2}, "keep_items": True},
+        "pipeline": RECIPE.model_dump(mode="json"),
+        "metrics": ["f2"],
+        "k": 40,
+        "out": str(tmp_path / "run"),
+    }
+    run = experiment.fit(parse(Settings, values))
+    cut = run.cut
+    assert cut is not None
+    lists = run.recommendations
+    assert sum(row["items"] * row["lists"] for row in cut["lengths"]) == lists.height
+    (taken,) = (row for row in cut["rules"] if row["taken"])
+    assert taken["f_beta"] == max(row["f_beta"] for row in cut["rules"])
+    hits = lists.join(run.truth, on=["user_id", "item_id"], how="semi").height
+    assert sum(row["rows"] * row["truth"] for row in cut["calibration"]) == pytest.approx(hits)
+    page = sl.report(run).read_text(encoding="utf-8")
+    assert "Where lists end" in page
+    assert f"{taken['f_beta']:.4f}" in page

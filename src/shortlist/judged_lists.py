@@ -13,11 +13,13 @@ from shortlist.evaluation.anatomy import Anatomy, anatomy
 from shortlist.evaluation.evaluate import Evaluation
 from shortlist.evaluation.evaluate import evaluate as judge
 from shortlist.evaluation.metrics import metrics_of
+from shortlist.evaluation.predictions import bins_by_prediction
 from shortlist.evaluation.slices import slices
 from shortlist.examples import examples
 from shortlist.pipeline import USERS_AT_ONCE, FittedPipeline
 from shortlist.progress import step
 from shortlist.ranking.candidates import by_source
+from shortlist.ranking.cutting import FittedCut
 from shortlist.run import Run, write_figures
 from shortlist.seeds import Seeds
 from shortlist.settings import Settings
@@ -67,6 +69,8 @@ def judged(settings: Settings, split: Split, pipeline: FittedPipeline, contents:
     write_figures(contents, "slices", grouped.to_dicts())
     write_figures(contents, "anatomy", dissected.to_dict())
     write_figures(contents, "examples", shown)
+    if pipeline.cut is not None:
+        write_figures(contents, "cut", _how_lists_end(pipeline.cut, lists, truth))
     ends = "" if pipeline.cut is None else f"\n\n{pipeline.cut}"
     return f"\n\ncandidates of {dissected.users:,} users, by source\n{dissected}{ends}\n\n{found}"
 
@@ -120,6 +124,20 @@ def _anatomy(settings: Settings, pipeline: FittedPipeline, lists: pl.DataFrame, 
         recommendations=lists.filter(pl.col("user_id").is_in(users.implode())),
         sources=tuple(pipeline.retrievers),
     )
+
+
+def _how_lists_end(cut: FittedCut, lists: pl.DataFrame, truth: pl.DataFrame) -> dict[str, Any]:
+    """The rule, what each rule reached, how long lists are, and whether chances come to what they say."""
+    rows = lists.join(truth.unique().with_columns(hit=1.0), on=["user_id", "item_id"], how="left")
+    both = rows.select(prediction="score", truth=pl.col("hit").fill_null(0.0))
+    lengths = lists.group_by("user_id").len("items").group_by("items").len("lists").sort("items")
+    return {
+        "told": str(cut),
+        "beta": cut.recipe.beta,
+        "rules": [{"rule": rule, "f_beta": value, "taken": rule == cut.recipe.rule} for rule, value in cut.at.items()],
+        "lengths": lengths.to_dicts(),
+        "calibration": bins_by_prediction(both).to_dicts() if both.height else [],
+    }
 
 
 def _needs(settings: Settings, what: str) -> bool:

@@ -3,11 +3,11 @@
 Of a pipeline the contents of the directory (`store`) are itself, the lists that it gave to the users of the test part
 (`recommendations.parquet`), what these users truly took (`truth.parquet`), the baselines' lists, the figures
 (`evaluation.json`, `anatomy.json`, `slices.json`), what else a report shows (`profile.json`, `importances.json`,
-`examples.json`), the same to read (`summary.txt`) and the recipe (`recipe.toml`). Of a regression they are itself,
-every judged pair (`predictions.parquet`), the numbers that it learnt from (`said.parquet`), the figures, and what was
-learnt (`inside.json`). Of a tabular regression it is the same, and the rows that were judged (`rows.parquet`); of each
-target the figures and what was learnt. The manifest says what it was made of: settings, data, versions, seconds and
-memory.
+`cut.json`, `examples.json`), the same to read (`summary.txt`) and the recipe (`recipe.toml`). Of a regression they are
+itself, every judged pair (`predictions.parquet`), the numbers that it learnt from (`said.parquet`), the figures, and
+what was learnt (`inside.json`). Of a tabular regression it is the same, and the rows that were judged (`rows.parquet`);
+of each target the figures and what was learnt. The manifest says what it was made of: settings, data, versions, seconds
+and memory.
 """
 
 import json
@@ -146,6 +146,12 @@ class Run:
     def importances(self) -> list[dict[str, Any]] | None:
         """What each feature gained: `feature`, `share`; None without a ranker, and in an older run."""
         return self._rows("importances")
+
+    @property
+    def cut(self) -> dict[str, Any] | None:
+        """Where lists end: see `judged_lists`; None without a cut, and in an older run."""
+        stored = self._stored("cut")
+        return None if stored is None else dict(stored)
 
     @property
     def examples(self) -> list[dict[str, Any]] | None:

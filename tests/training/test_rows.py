@@ -82,7 +82,9 @@ def test_what_is_gone_on_with_is_what_would_have_come(where: Path) -> None:
     assert [batch.tolist() for batch in again] == both[len(whole) :]
 
 
-def test_training_killed_ten_times_ends_with_the_same_bits_and_has_seen_each_row_once(where: Path, tmp_path: Path) -> None:
+def test_training_killed_ten_times_ends_with_the_same_bits_and_has_seen_each_row_once(
+    where: Path, tmp_path: Path
+) -> None:
     def start(name: str) -> subprocess.Popen[str]:
         command = [
             sys.executable,

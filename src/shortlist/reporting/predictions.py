@@ -1,5 +1,6 @@
 """The page of predicted numbers: metrics, whether they can be taken at their word, and where they are off."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def page_of_predictions(found: PredictionEvaluation, *, title: str) -> Page:
     sections = (
         metrics_section(judged, lead=lead, drawn=drawn),
         differences_section(judged, drawn=drawn),
-        calibration_section(found.calibration()),
+        calibration_section(found.calibration().to_dicts()),
         residuals_section(found.rows),
     )
     return Page(
@@ -38,9 +39,8 @@ def page_of_predictions(found: PredictionEvaluation, *, title: str) -> Page:
     )
 
 
-def calibration_section(bins: pl.DataFrame) -> Section:
+def calibration_section(rows: Sequence[Mapping[str, Any]]) -> Section:
     """Whether a prediction means what it says: for each bin `rows`, mean `prediction` and mean `truth`."""
-    rows = bins.to_dicts()
     worst = max(rows, key=lambda row: abs(row["truth"] - row["prediction"]))
     told = (
         f"Furthest off: rows predicted {numbers.value(worst['prediction'])} on average came to "

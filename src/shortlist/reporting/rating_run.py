@@ -38,7 +38,7 @@ def _judged(evaluation: dict[str, Any], rows: pl.DataFrame) -> tuple[Section | N
     return (
         metrics_section(evaluation, lead=lead, drawn="users"),
         differences_section(evaluation, drawn="users"),
-        calibration_section(bins_by_prediction(rows)),
+        calibration_section(bins_by_prediction(rows).to_dicts()),
         residuals_section(rows),
     )
 

@@ -89,6 +89,8 @@ class Report:
     anatomy: dict[str, Any] | None
     slices: list[dict[str, Any]]
     importances: list[dict[str, Any]]
+    cut: dict[str, Any] | None
+    """Where lists end, of a pipeline that cuts them."""
     examples: list[dict[str, Any]]
     profile: dict[str, Any] | None
     recipe: str
@@ -121,6 +123,7 @@ def gather(run: Run) -> Report:
         anatomy=dissected,
         slices=run.slices or [],
         importances=run.importances or [],
+        cut=run.cut,
         examples=run.examples or [],
         profile=run.profile,
         recipe=to_toml(settings),

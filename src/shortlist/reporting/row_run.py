@@ -50,7 +50,7 @@ def _judged(evaluation: dict[str, Any], rows: pl.DataFrame) -> tuple[Section | N
     truth = rows["truth"]
     if truth.min() >= 0 and truth.quantile(0.99) > LONG * (1 + truth.median()):  # type: ignore[operator]
         shown, told = rows.with_columns(pl.col("truth", "prediction").clip(0).log1p()), IN_LOGARITHMS
-    pictures = calibration_section(bins_by_prediction(shown)), residuals_section(shown)
+    pictures = calibration_section(bins_by_prediction(shown).to_dicts()), residuals_section(shown)
     return (
         metrics_section(evaluation, lead=lead, drawn="rows"),
         differences_section(evaluation, drawn="rows"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from shortlist.reporting import numbers
 from shortlist.reporting.blocks import Facts, Page, Section
+from shortlist.reporting.ends import ends_section
 from shortlist.reporting.making import data_section, features_section, recipe_section
 from shortlist.reporting.people import people_section
 from shortlist.reporting.quality import differences_section, metrics_section, slices_section
@@ -17,6 +18,7 @@ def page_of(report: Report) -> Page:
     sections = (
         *(_judged(report.evaluation) if report.evaluation else ()),
         candidates_section(report),
+        ends_section(report),
         slices_section(report),
         features_section(report),
         people_section(report),
