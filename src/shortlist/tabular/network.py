@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 AT_ONCE = 65_536
 """Rows that are answered together."""
-FROM_NOTHING = Training(epochs=8, batch_size="auto", learning_rate=0.003, weight_decay=0.01, warm_up=0.1, epsilon=1e-8)
+FROM_NOTHING = Training(epochs=3, batch_size="auto", learning_rate=0.003, weight_decay=1.0, warm_up=0.1, epsilon=1e-8)
 """How a network is trained whose weights all start from nothing."""
-ABOVE = 0.001
-"""The rate of what stands above an encoder that is fine-tuned; all else of the plan is the encoder's own."""
+ABOVE: Mapping[str, Any] = {"epochs": 2, "learning_rate": 0.001}
+"""In what the plan of a network above an encoder that is fine-tuned differs from the encoder's own."""
 CALENDAR = {"hour": 24, "weekday": 7, "month": 13}
 """Parts of a time that have vectors, and how many of each there are."""
 
@@ -49,14 +49,18 @@ class TabularNetwork(Config):
     """Length of the vector of a category's value."""
     layers: tuple[PositiveInt, ...] = (128,)
     """Numbers of each hidden layer; () for a linear model."""
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.5, ge=0, lt=1)
     """Share of a hidden layer's numbers that a step does without."""
     min_rows: NonNegativeInt = 5
     """Rows that a value needs to have a vector of its own: all others, and those never met, share one."""
-    share: PositiveFloat = 0.05
+    share: PositiveFloat = 0.1
     """The rate of an encoder that was trained before, as a share of that of all else."""
     training: Training | None = None
     """How it is trained; none named: see `FROM_NOTHING`, and where an encoder is fine-tuned its plan and `ABOVE`."""
+
+    def plan(self) -> Training:
+        """How it is trained where texts are named."""
+        return self.training or _plan(self.encoder.opened())
 
     def fit(
         self,
@@ -143,14 +147,16 @@ class TabularNetwork(Config):
 
         def loss(net: Any, batch: Any) -> Any:
             target_B, *row = batch
-            return losses.squared(net(*row), target_B)
+            # Every row counts the same, also where a batch holds few long texts or many short ones.
+            return losses.squared(net(*row), target_B) * (len(target_B) / rows_a_batch)
 
         def judge(net: Any) -> dict[str, float]:
             parts = [batch(part) for part in np.array_split(held, -(-len(held) // 256))]
             left = np.concatenate([(net(*row) - target_B).numpy() for target_B, *row in parts])
             return {"loss": float(np.mean(left**2)), "rmse": float(np.sqrt(np.mean(left**2)))}
 
-        size, lengths = training.batch_of(len(learnt)), None
+        size = rows_a_batch = training.batch_of(len(learnt))
+        lengths = None
         if encoder is not None and isinstance(self.encoder, Pretrained):
             # Texts of about one length stand together: little is padded. So many rows on average.
             lengths = np.maximum(read.texts.lengths[learnt], 1)
@@ -260,9 +266,9 @@ def _numbers(columns: Columns, table: pl.DataFrame) -> np.ndarray:
 
 
 def _plan(learning: Opened | None) -> Training:
-    if learning is None or isinstance(learning, NGrams):
+    if learning is None or isinstance(learning, NGrams) or not learning.learns:
         return FROM_NOTHING
-    return learning.plan.model_copy(update={"learning_rate": ABOVE})
+    return learning.plan.model_copy(update=ABOVE)
 
 
 def _width(net: "nn.Module", read: _Read) -> int:
