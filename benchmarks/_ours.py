@@ -15,7 +15,8 @@ import _result
 def run(script: Path, *arguments: str | Path) -> Any:
     """What a script prints as JSON in its last line. It may import what lies in this folder."""
     command = [sys.executable, "-W", "ignore", str(script), *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    places = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed: see above")
