@@ -18,10 +18,15 @@ import shortlist as sl
 
 ROWS, ENCODED, TRAINED, BATCH, TOKENS = 20_000, 6_000, 3_000, 64, 128
 PLANS = [
-    {"layers": layers, "dropout": dropout, "training": sl.Training(epochs=epochs, learning_rate=rate)}
-    for layers, dropout, epochs, rate in [
-        ((), 0.0, 10, 0.001), ((), 0.0, 3, 0.001), ((128,), 0.5, 3, 0.001), ((128,), 0.5, 6, 0.0005),
-        ((256,), 0.5, 3, 0.001), ((256,), 0.7, 5, 0.001),
+    {
+        "layers": layers,
+        "dropout": dropout,
+        "training": sl.Training(epochs=epochs, learning_rate=rate, weight_decay=decay, warm_up=0.1, epsilon=1e-8),
+    }
+    for layers, dropout, epochs, rate, decay in [
+        ((), 0.0, 10, 0.001, 0.5), ((), 0.0, 3, 0.003, 1.0), ((128,), 0.5, 3, 0.001, 0.5), ((128,), 0.5, 2, 0.003, 1.0),
+        ((128,), 0.5, 3, 0.003, 3.0), ((256,), 0.7, 5, 0.001, 0.5), ((512,), 0.5, 3, 0.003, 1.0),
+        ((512,), 0.7, 4, 0.003, 2.0),
     ]
 ]  # fmt: skip
 

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.tabular.posts import COLUMNS, posts
 
 import shortlist as sl
 from shortlist.kernels import linear
 from shortlist.tabular.hashed_rows import HashedRows
 from shortlist.tabular.scale import Scale
+from shortlist.tabular.terms import hashed_values
 
 CHILD = """
 import hashlib, sys
@@ -235,3 +238,23 @@ def test_hashed_rows_keep_columns_apart_and_missing_values() -> None:
         again = HashedRows.of_arrow(hashed.taken(np.array([1, 0])).to_arrow(bits).slice(1), hashed.categories, bits)
         assert (again.ends.tolist(), again.term_E.tolist()) == ([8], hashed.term_E[:8].tolist())
         assert again.number_ND.tolist() == [[np.inf]]
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.none() | st.integers(-20, 20), max_size=20))
+@settings(deadline=None)
+def test_a_number_is_the_category_that_its_text_is(numbers: list[int | None]) -> None:
+    whole = pl.Series("n", numbers, dtype=pl.Int64)
+    assert hashed_values(whole, 3, 20).tolist() == hashed_values(whole.cast(pl.String), 3, 20).tolist()
+    signs = whole > 0
+    assert hashed_values(signs, 3, 20).tolist() == hashed_values(signs.cast(pl.String), 3, 20).tolist()
+    small = whole.filter(whole.is_between(0, 255) | whole.is_null()).cast(pl.UInt8)
+    assert hashed_values(small, 3, 20).tolist() == hashed_values(small.cast(pl.String), 3, 20).tolist()
+
+
+def test_categories_learnt_as_numbers_are_known_as_texts(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    code = random.integers(0, 5, 3_000)
+    table = pl.DataFrame({"code": code, "open": code > 2, "score": code * 10.0})
+    table.write_parquet(tmp_path / "rows.parquet")
+    fitted = sl.StreamRidge(target="score", columns=sl.Columns(categories=("code", "open"))).fit(tmp_path)
+    assert fitted.predict(table.cast({"code": pl.String, "open": pl.String})).equals(fitted.predict(table))

@@ -14,6 +14,7 @@ START = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x100000001B3)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 ONE_BIT = np.uint64(1)
+TEN, MINUS = np.uint64(10), np.uint64(ord("-"))
 
 
 @compiled
@@ -101,12 +102,26 @@ def values(bytes_, offsets, salt, bits, term_N):
 
 
 @compiled
-def numbers(number_N, salt, bits, term_N):
-    """The term of each whole number (int64)."""
+def numbers(number_N, missing, salt, bits, term_N):
+    """The term of each whole number (int64): that of the text of its digits; of `missing` that of the byte 0."""
     keep = (ONE_BIT << np.uint64(bits)) - ONE_BIT
     begin = mixed(START ^ np.uint64(salt))
+    digits = np.empty(20, np.uint8)
     for row in range(len(number_N)):
-        term_N[row] = np.int32(mixed(begin + np.uint64(number_N[row]) * GOLDEN) & keep)
+        number, hashed, count = number_N[row], begin, 0
+        if number == missing:
+            digits[0], count = 0, 1
+        else:
+            if number < 0:
+                hashed = (hashed ^ MINUS) * PRIME
+            left = np.uint64(number) if number >= 0 else np.uint64(-(number + 1)) + ONE_BIT
+            while count == 0 or left > np.uint64(0):
+                digits[count] = np.uint8(48) + np.uint8(left % TEN)
+                left //= TEN
+                count += 1
+        for at in range(count - 1, -1, -1):
+            hashed = (hashed ^ np.uint64(digits[at])) * PRIME
+        term_N[row] = np.int32(mixed(hashed) & keep)
 
 
 @compiled

@@ -261,8 +261,8 @@ class FittedStreamRidge:
         """For each row `prediction`, `low` and `high`, in the order of `rows`.
 
         `rows` is a frame of any library, or files, with the columns of the recipe. Unknown categories and words,
-        missing values and empty texts say nothing. Categories are known in the type that they were learnt in: 5 is not
-        "5". A column that is not there raises `ColumnError`.
+        missing values and empty texts say nothing. A category is what its text is: 5 is "5", true "true". A column that
+        is not there raises `ColumnError`.
         """
         columns = self.recipe.columns
         table = columns.held(rows_of(rows, columns.names))

@@ -38,13 +38,15 @@ def hashed_words(column: Column, salt: int, bits: int, *, runs: bool = False) ->
 
 
 def hashed_values(column: Column, salt: int, bits: int) -> np.ndarray:
-    """The term of each value (int32, N); what is missing has one of its own."""
+    """The term of each value (int32, N): that of its text, so that 5 is "5"; what is missing has one of its own."""
     found = np.empty(len(column), np.int32)
     if not _holds_texts(column):
         values = pl.Series(column)
-        if values.dtype.is_integer() or values.dtype == pl.Boolean:
-            whole = values.cast(pl.Int64, wrap_numerical=True)
-            words.numbers(whole.fill_null(_MISSING).to_numpy(), salt, bits, found)
+        if values.dtype == pl.Boolean:
+            three = hashed_values(pl.Series(["false", "true", None], dtype=pl.String), salt, bits)
+            return three[values.cast(pl.Int8).fill_null(2).to_numpy()]
+        if values.dtype.is_integer() and values.dtype != pl.UInt64:
+            words.numbers(values.cast(pl.Int64).fill_null(_MISSING).to_numpy(), _MISSING, salt, bits, found)
             return found
     bytes_, offsets = _bytes(column, "\x00")
     words.values(bytes_, offsets, salt, bits, found)
