@@ -44,7 +44,8 @@ def hashed_values(column: Column, salt: int, bits: int) -> np.ndarray:
         values = pl.Series(column)
         if values.dtype == pl.Boolean:
             three = hashed_values(pl.Series(["false", "true", None], dtype=pl.String), salt, bits)
-            return three[values.cast(pl.Int8).fill_null(2).to_numpy()]
+            found[:] = three[values.cast(pl.Int8).fill_null(2).to_numpy()]
+            return found
         if values.dtype.is_integer() and values.dtype != pl.UInt64:
             words.numbers(values.cast(pl.Int64).fill_null(_MISSING).to_numpy(), _MISSING, salt, bits, found)
             return found
