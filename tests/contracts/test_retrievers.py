@@ -64,6 +64,7 @@ RECIPES: dict[str, Any] = {
     ),
     "text_search": TextSearch(),
     "text_search by bm25": TextSearch(weighting="bm25", shortest=3, longest=3),
+    "text_search of neighbours": TextSearch(neighbours=5),
     "text_match": TextMatch(encoder=NGrams(factors=8, buckets=500), negatives=8, near=1, training=QUICK),
     "next of the batch": Next(factors=8, hidden=16, loss="softmax", negatives="batch", tied=False, training=QUICK),
 }

@@ -159,3 +159,31 @@ def test_terms_need_a_length(tmp_path: object) -> None:
     with pytest.raises(ConfigError, match="the shortest term has 5 characters, the longest only 4"):
         read_toml(TextSearch, path)
     assert TextSearch(users=Text(columns=("title",))).users.columns == ("title",)
+
+
+def test_neighbours_bring_what_users_of_like_texts_met() -> None:
+    events = pl.DataFrame(
+        {"user_id": ["cells", "cells", "mitosis", "zellen"], "item_id": ["film", "noise", "film", "blank"]}
+    )
+    data = Dataset.read(events, CONTENTS, TOPICS)
+    fitted = TextSearch(neighbours=2, within=()).fit(data)
+    later = fitted.with_users(
+        pl.DataFrame({"user_id": ["new"], "parent_id": ["cells"], "title": ["Meiosis"], "language": ["en"]})
+    )
+    asked = np.arange(len(TOPICS) + 1, dtype=np.int32)
+    told = later.retrieve(Request(asked, 3))
+    x_UT = np.asarray(later.queries.todense(), dtype=np.float64)
+    met_UI = np.zeros((len(asked), len(CONTENTS)))
+    users, items = data.user_ids.numbers(events["user_id"]), data.item_ids.numbers(events["item_id"])
+    met_UI[users, items] = 1
+    for user in asked:
+        alike = x_UT @ x_UT[user] * (met_UI.sum(axis=1) > 0)
+        alike[user] = 0
+        alike[np.argsort(-alike)[2:]] = 0
+        scores = alike @ met_UI
+        mine = told.filter(user=int(user))
+        wanted = {
+            int(item): pytest.approx(scores[item], rel=1e-5) for item in np.argsort(-scores)[:3] if scores[item] > 0
+        }
+        assert dict(mine.select("item", "score").iter_rows()) == wanted
+    assert told.filter(user=int(asked[-1])).height > 0  # the later one is answered by those it is like

@@ -1,4 +1,4 @@
-"""TextSearch: items whose texts share terms with the user's.
+"""TextSearch: items whose texts share terms with the user's, or what users of like texts met.
 
 tfidf: score(u, i) = cos(x(u), x(i)), x(t) = log(1 + tf(t)) · idf(t), idf(t) = 1 + log((1 + N) / (1 + N_t));
 bm25: score(u, i) = Σ_t tf(u, t) · idf(t) · tf(i, t) (1 + k) / (tf(i, t) + k (1 - b + b · |i| / mean |i|)),
@@ -7,10 +7,14 @@ N the items, N_t those that have term t, |i| the sum of an item's tf. Terms are 
 that no language needs a tokenizer. Users and items meet only where their `within` columns agree, a language say; N and
 N_t count the items of that kind alone.
 
+With `neighbours` score(u, i) = Σ_v x(u) · x(v), over the so many users v who met something and whose x are nearest to
+that of u, and who met i: contents of topics that are alike.
+
 Source: Salton, Buckley, "Term-weighting approaches in automatic text retrieval", 1988; Robertson, Zaragoza, "The
 probabilistic relevance framework: BM25 and beyond", 2009; character n-grams: McNamee, Mayfield, 2004.
 Differs: a term in a later column or in those above in the tree counts half (see `texts`).
-Cost of lists: one addition for each item that has a term of the query. Nothing is learnt from events.
+Cost of lists: one addition for each item (or user) that has a term of the query. Nothing is learnt from events but who
+met what, where neighbours are asked.
 
 Shapes: U users, I items, T terms, E entries.
 """
@@ -21,12 +25,13 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from pydantic import PositiveFloat
+from pydantic import PositiveFloat, PositiveInt
 from scipy import sparse
 
 from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.views import interactions
 from shortlist.models.between_texts import BetweenTexts, Terms
-from shortlist.models.item_to_item import lists, rows_of
+from shortlist.models.item_to_item import lists, ones, rows_of
 from shortlist.models.retrieval import Request, answered
 
 K, B = 1.2, 0.75
@@ -41,6 +46,8 @@ class TextSearch(BetweenTexts, Terms):
     kind: Literal["text_search"] = "text_search"
     weighting: Literal["tfidf", "bm25"] = "tfidf"
     """How much a term counts."""
+    neighbours: PositiveInt | None = None
+    """Users of like texts whose items are answered; none: items are, by their own texts."""
     votes: PositiveFloat = 1.0
     """How much its ranks count where those of several retrievers are fused."""
 
@@ -70,6 +77,7 @@ class TextSearch(BetweenTexts, Terms):
             weights=sparse.csr_array((len(terms), 0), dtype=np.float32),
             above_users=sides.above_users,
             above_items=sides.above_items,
+            met=ones(interactions(data)) if self.neighbours is not None else None,
         )
         weights_IT = fitted.item_weights(item_E, number_E, times_E, items)
         queries_UT = fitted.read(sides.users, sides.above_users)
@@ -101,13 +109,40 @@ class FittedTextSearch:
     weights: sparse.csr_array
     above_users: pl.DataFrame
     above_items: pl.DataFrame
+    met: sparse.csr_array | None
+    """Who met what (ones, users who were there at the fit × items), where neighbours are asked."""
 
     def retrieve(self, request: Request) -> pl.DataFrame:
-        """The items of the largest score; one that shares no term is not answered."""
+        """The items of the largest score; one that shares no term, or that no neighbour met, is not answered."""
         asked = rows_of(self.queries, request.users)
         barred = request.barred(self.weights.shape[1])
-        found = lists(asked, self.weights, request.k, barred_BI=barred, allowed=request.items)
+        if self.met is None:
+            found = lists(asked, self.weights, request.k, barred_BI=barred, allowed=request.items)
+        else:
+            near_BU = self._near(asked, request.users)
+            found = lists(near_BU, self.met, request.k, barred_BI=barred, allowed=request.items)
         return answered(request.users, *found)
+
+    def _near(self, asked_BT: sparse.csr_array, users: np.ndarray) -> sparse.csr_array:
+        """How alike those asked for are to the nearest users who met something, themselves left out."""
+        if self.met is None or self.recipe.neighbours is None:
+            raise AssertionError("neighbours are asked for")
+        number, score = lists(
+            asked_BT, self._by_term_of_learnt, self.recipe.neighbours, barred_BI=_itself(users, self.met.shape[0])
+        )
+        row, there = np.repeat(np.arange(len(users)), (number >= 0).sum(axis=1)), number >= 0
+        shape = (len(users), self.met.shape[0])
+        return sparse.csr_array(sparse.coo_array((score[there], (row, number[there])), shape=shape))
+
+    @cached_property
+    def _by_term_of_learnt(self) -> sparse.csr_array:
+        """What users ask who met something, a row for each term."""
+        if self.met is None:
+            raise AssertionError("neighbours are asked for")
+        learnt = rows_of(self.queries, np.arange(self.met.shape[0]))
+        learnt.data *= np.repeat(np.diff(self.met.indptr) > 0, np.diff(learnt.indptr))
+        learnt.eliminate_zeros()
+        return _transposed(learnt)
 
     @cached_property
     def _by_term(self) -> sparse.csr_array:
@@ -190,10 +225,14 @@ class FittedTextSearch:
 
 def _alike(of: np.ndarray, rows_RT: sparse.csr_array, by_term_TR: sparse.csr_array, k: int) -> pl.DataFrame:
     """The `k` rows of the largest product with each of the rows `of`, which is not its own; unknown rows have none."""
-    known = (of >= 0) & (of < rows_RT.shape[0])
-    ones = (np.ones(known.sum(), np.float32), of[known].astype(np.int32), np.append(0, np.cumsum(known)))
-    itself = sparse.csr_array(ones, shape=(len(of), rows_RT.shape[0]))
-    return answered(of, *lists(rows_of(rows_RT, of), by_term_TR, k, barred_BI=itself))
+    return answered(of, *lists(rows_of(rows_RT, of), by_term_TR, k, barred_BI=_itself(of, rows_RT.shape[0])))
+
+
+def _itself(of: np.ndarray, rows: int) -> sparse.csr_array:
+    """A one for each of `of` at itself among so many rows; none for a number that is none of a row."""
+    known = (of >= 0) & (of < rows)
+    each = (np.ones(known.sum(), np.float32), of[known].astype(np.int32), np.append(0, np.cumsum(known)))
+    return sparse.csr_array(each, shape=(len(of), rows))
 
 
 def _unit(matrix: sparse.csr_array) -> sparse.csr_array:
