@@ -1,5 +1,6 @@
 """Networks: how models have theirs trained: a rate if none is named, the loop, and the path that the loss took."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,12 @@ def trained(
         ends = np.arange(1, len(taken.figures["loss"]) + 1) * len(batches) // training.accumulate
         parts.append(_points(ends, taken.figures["loss"], "held out"))
     return pl.concat(parts), training
+
+
+def beside(net: "nn.Module", tensors: Sequence[Any]) -> tuple[Any, ...]:
+    """The tensors where the network's weights are, be it on a GPU."""
+    device = next(net.parameters()).device
+    return tuple(tensor.to(device) for tensor in tensors)
 
 
 def _points(steps: np.ndarray, losses: np.ndarray, of: str, rates: Any = None) -> pl.DataFrame:

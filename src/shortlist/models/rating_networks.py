@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.special import expit
 
 from shortlist.config import Config
-from shortlist.models.networks import NOTHING, trained
+from shortlist.models.networks import NOTHING, beside, trained
 from shortlist.seeds import Seeds
 from shortlist.training.plan import Training, torch_for
 
@@ -114,7 +114,7 @@ def _taught(
         return losses.squared(torch.sigmoid(net(user_B, item_B)), share_B) / variance
 
     def judge(net: Any) -> dict[str, float]:
-        user_N, item_N, share_N = held
+        user_N, item_N, share_N = beside(net, held)
         left_N = torch.sigmoid(net(user_N, item_N).float()) - share_N
         scale = span.high - span.low
         return {

@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from shortlist.config import Config
-from shortlist.models.networks import trained
+from shortlist.models.networks import beside, trained
 from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Opened, Pretrained
 from shortlist.progress import step
 from shortlist.seeds import Seeds
@@ -151,8 +151,8 @@ class TabularNetwork(Config):
             return losses.squared(net(*row), target_B) * (len(target_B) / rows_a_batch)
 
         def judge(net: Any) -> dict[str, float]:
-            parts = [batch(part) for part in np.array_split(held, -(-len(held) // 256))]
-            left = np.concatenate([(net(*row) - target_B).numpy() for target_B, *row in parts])
+            parts = (beside(net, batch(part)) for part in np.array_split(held, -(-len(held) // 256)))
+            left = np.concatenate([(net(*row) - target_B).cpu().numpy() for target_B, *row in parts])
             return {"loss": float(np.mean(left**2)), "rmse": float(np.sqrt(np.mean(left**2)))}
 
         size = rows_a_batch = training.batch_of(len(learnt))
