@@ -205,3 +205,29 @@ def test_the_loss_of_a_negative_binomial_falls_as_its_slopes_say() -> None:
         assert first[row] == pytest.approx((above - below) / (2 * step), rel=1e-4)
         slopes = [counted.slopes(at, Data())[0][row] for at in (near[0], near[2])]
         assert second[row] == pytest.approx((slopes[1] - slopes[0]) / (2 * step), rel=1e-4)
+
+
+def test_learnt_ends_follow_what_a_column_tells_of_the_spread(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    spread, size = random.choice([0.5, 5.0], 6_000), random.integers(0, 10, 6_000)
+    value = 10 * size + spread * random.standard_normal(6_000)
+    table = pl.DataFrame({"spread": spread, "size": size, "value": value})
+    made = {}
+    smooth = sl.BoostedTrees(rounds=60, min_rows=200, leaves=12, learning_rate=0.2, feature_share=1.0)
+    for how in ("residuals", "quantiles"):
+        columns = sl.Columns(numbers=("spread", "size"))
+        told: dict[str, Any] = {"targets": ("value",), "columns": columns, "trees": smooth, "intervals": how}
+        made[how] = sl.TabularRegression(**told).fit(table[:4_000])
+        found = made[how].predict(table)[4_000:]
+        held = table[4_000:]
+        inside = (found["low"] <= held["value"]) & (held["value"] <= found["high"])
+        assert inside.mean() == pytest.approx(0.9, abs=0.04)
+        width = (found["high"] - found["low"]).to_numpy()
+        ratio = width[spread[4_000:] == 5].mean() / width[spread[4_000:] == 0.5].mean()
+        assert bool(ratio > 3) == (how == "quantiles")
+    made["quantiles"].save(tmp_path / "stored")
+    again = sl.load(tmp_path / "stored")
+    assert isinstance(again, sl.FittedTabularRegression)
+    assert again.predict(table).equals(made["quantiles"].predict(table))
+    with pytest.raises(ValueError, match="are learnt by trees"):
+        recipe(trees=None, network=sl.TabularNetwork(), intervals="quantiles")

@@ -41,6 +41,16 @@ class Intervals:
             above[group] = away[min(len(away) - beyond, len(away) - 1)]
         return cls(ends, below, above)
 
+    @classmethod
+    def beyond(cls, low_N: np.ndarray, high_N: np.ndarray, truth_N: np.ndarray, level: float) -> "Intervals":
+        """What ends that were learnt are moved by, alike for all rows, so that they hold the truth in a share `level`.
+
+        Source: Romano, Patterson, Candès, "Conformalized Quantile Regression", NeurIPS 2019.
+        """
+        out = np.sort(np.maximum(low_N - truth_N, truth_N - high_N))
+        moved = out[min(int(np.ceil(level * (len(out) + 1))), len(out)) - 1]
+        return cls(np.zeros(0), np.array([-moved]), np.array([moved]))
+
     def of(self, answer_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The lower and upper ends around answers."""
         group_N = np.searchsorted(self.ends, answer_N)

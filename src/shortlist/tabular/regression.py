@@ -31,7 +31,7 @@ from shortlist.tabular.logarithm import from_log, to_log
 from shortlist.tabular.network import FittedTabularNetwork, TabularNetwork
 from shortlist.tabular.source import rows_of
 from shortlist.tabular.text_ridge import TextRidge
-from shortlist.tabular.trees import BoostedTrees
+from shortlist.tabular.trees import BoostedTrees, FittedTrees
 from shortlist.tabular.ways import IN_LOGARITHMS, FittedWay, Learnt, Metric, Way, ways_of
 
 LEAST = 1_000
@@ -67,6 +67,9 @@ class TabularRegression(Config):
     """Whether the last rows in time are held out, not any: for answers about times to come."""
     level: float = Field(0.9, gt=0, lt=1)
     """Share of the true numbers that intervals are to hold."""
+    intervals: Literal["residuals", "quantiles"] = "residuals"
+    """How intervals are found: by how far off answers of like size were, or by trees of their own that learn the ends
+    (twice the time); both are then made to hold `level` of rows held out."""
     rows: PositiveInt = 2_000_000
     """Rows that are learnt from at most; of a file of more a sample is drawn."""
 
@@ -84,6 +87,8 @@ class TabularRegression(Config):
             raise ValueError("last = true needs a column of time")
         if self.trees is None and self.network is None:
             raise ValueError("neither trees nor a network: name one of them at least")
+        if self.trees is None and self.intervals == "quantiles":
+            raise ValueError("intervals = 'quantiles' are learnt by trees: name some, or leave it out")
         if self.trees is None and self.way not in {"auto", "squared", "log"}:
             raise ValueError(f"way = {self.way!r} is for trees: a network learns by squared errors, or of logarithms")
         if self.metric == "rmsle" and self.way not in {"auto", "log"}:
@@ -126,6 +131,8 @@ class FittedNumber:
     """Answers between which `levels` are joined by lines; empty where answers are what they are."""
     levels: np.ndarray
     intervals: Intervals
+    sides: tuple[FittedTrees, ...]
+    """The trees of the ends of intervals, which `intervals` move; none where these stand around the answer."""
     scores: pl.DataFrame
     tried: pl.DataFrame
     contributions: pl.DataFrame
@@ -139,11 +146,16 @@ class FittedNumber:
 
     def predict(self, table: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The answer to each row, and the ends of its interval."""
-        by_trees = None if self.trees is None else to_log(self.trees.predict(table), self.counts)
+        feature_NP = None if self.trees is None else self.trees.features.of_new(table)
+        by_trees = None
+        if self.trees is not None and feature_NP is not None:
+            by_trees = to_log(self.trees.of_features(feature_NP), self.counts)
         by_network = None if self.network is None else self.network.predict(table)
         mixed = from_log(_mixed(by_trees, by_network, self.share), self.counts)
         answer = held_out.brought(mixed, self.ends, self.levels)
-        low, high = (from_log(side, self.counts) for side in self.intervals.of(to_log(answer, self.counts)))
+        log_N = to_log(answer, self.counts)
+        sides = (log_N, log_N) if feature_NP is None or not self.sides else _ends(self.sides, feature_NP)
+        low, high = (from_log(self.intervals.of(side)[place], self.counts) for place, side in enumerate(sides))
         return answer, np.minimum(low, answer), np.maximum(high, answer)
 
 
@@ -216,6 +228,11 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
     tried = pl.DataFrame({"way": [one.way for one in candidates], recipe.metric: [one.value for one in candidates]})
     answer_H = to_log(best.answers[[*best.answers][-1]], counts)
     intervals = Intervals.fit(answer_H[len(stops) :], log_N[brings], recipe.level)
+    sides: tuple[FittedTrees, ...] = ()
+    if recipe.intervals == "quantiles" and recipe.trees is not None and rows is not None:
+        with step("ends of intervals"):
+            sides = rows.ends(recipe.trees, log_N, recipe.level, seeds.number("ends"))
+        intervals = Intervals.beyond(*_ends(sides, rows.feature_NP[brings]), log_N[brings], recipe.level)
     scores = held_out.scores(table, recipe.columns.categories, number_N, held, learnt, best.answers)
 
     def answer(column: str | None, row_K: np.ndarray, other_K: np.ndarray) -> np.ndarray:
@@ -230,7 +247,7 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
     moved = held_out.contributions(recipe.columns.names, held, answer, seeds.generator("shuffled"))
     brings_back = best.ends, best.levels
     return FittedNumber(
-        best.way, best.trees, network, best.share, counts, *brings_back, intervals, scores, tried, moved
+        best.way, best.trees, network, best.share, counts, *brings_back, intervals, sides, scores, tried, moved
     )
 
 
@@ -276,6 +293,12 @@ def _candidate(
     answers[name] = held_out.brought(told_H, ends, means)
     value = held_out.judged(metric, true_H[:stops], answers[name][:stops])
     return _Candidate(way, trees, share, ends, means, value, answers)
+
+
+def _ends(sides: tuple[FittedTrees, ...], feature_NP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lower and upper ends that trees tell, the lower never above."""
+    low_N, high_N = (side.predict(feature_NP) for side in sides)
+    return np.minimum(low_N, high_N), np.maximum(low_N, high_N)
 
 
 def _share(true_N: np.ndarray, one_N: np.ndarray, other_N: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from pydantic import Field, PositiveInt
 from shortlist.boosted import Boosted, lightgbm_for
 from shortlist.progress import reached
 
-Objective = Literal["squared", "absolute", "poisson", "negative_binomial", "tweedie", "binary"]
+Objective = Literal["squared", "absolute", "poisson", "negative_binomial", "tweedie", "binary", "quantile"]
 _NAMES = {"squared": "regression", "absolute": "regression_l1"}
 _SIZES = (0.01, 1e4)
 """Between these the size of a negative binomial is held."""
@@ -46,13 +46,16 @@ class BoostedTrees(Boosted):
         learnt: tuple[np.ndarray, np.ndarray],
         held: tuple[np.ndarray, np.ndarray],
         seed: int,
+        quantile: float | None = None,
     ) -> "FittedTrees":
         """Learn from the features (float32, N × P) and numbers (N) of `learnt`; stop by those of `held`.
 
-        `categories` are the features whose values are numbers of categories. A missing value is NaN.
+        `categories` are the features whose values are numbers of categories. A missing value is NaN. The objective
+        "quantile" learns that `quantile` of the numbers.
         """
         lightgbm = lightgbm_for("boosted trees")
         settings = self.settings(_NAMES.get(objective, objective), seed) | {"cat_smooth": 20}
+        settings |= {} if quantile is None else {"alpha": quantile}
         start, judge = 0.0, None
         starts: list[np.ndarray | None] = [None, None]
         if objective == "negative_binomial":

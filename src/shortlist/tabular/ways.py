@@ -59,6 +59,16 @@ class Learnt:
             made.append(recipe.fit(objective, *told, pairs[0], pairs[1], seed + part))
         return FittedWay(way, self.features, tuple(made))
 
+    def ends(self, recipe: BoostedTrees, log_N: np.ndarray, level: float, seed: int) -> tuple[FittedTrees, FittedTrees]:
+        """Trees of the two quantiles of the number, as it is looked at, between which a share `level` of it lies."""
+        told = self.features.names, self.features.categories
+        pairs = [(self.feature_NP[some], log_N[some]) for some in (self.learnt, self.stops)]
+        low, high = (
+            recipe.fit("quantile", *told, pairs[0], pairs[1], seed, quantile)
+            for quantile in ((1 - level) / 2, (1 + level) / 2)
+        )
+        return low, high
+
     def of_others(self, column: str | None, row_K: np.ndarray, other_K: np.ndarray) -> np.ndarray:
         """The features of rows (K), but what is told of a column as of other rows."""
         of_it = [place for place, source in enumerate(self.features.sources) if column in source.split(" x ")]
