@@ -213,7 +213,7 @@ def test_learnt_ends_follow_what_a_column_tells_of_the_spread(tmp_path: Path) ->
     value = 10 * size + spread * random.standard_normal(6_000)
     table = pl.DataFrame({"spread": spread, "size": size, "value": value})
     made = {}
-    smooth = sl.BoostedTrees(rounds=60, min_rows=200, leaves=12, learning_rate=0.2, feature_share=1.0)
+    smooth = sl.BoostedTrees(rounds=300, min_rows=50, leaves=20, learning_rate=0.1, feature_share=1.0)
     for how in ("residuals", "quantiles"):
         columns = sl.Columns(numbers=("spread", "size"))
         told: dict[str, Any] = {"targets": ("value",), "columns": columns, "trees": smooth, "intervals": how}
