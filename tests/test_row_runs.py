@@ -65,12 +65,12 @@ def test_each_target_is_judged_beside_constants_and_means_of_categories(run: Run
     told = run.evaluation["targets"]
     table = pl.DataFrame(told["score"]["table"]).filter(metric="rmsle")
     value = dict(table.select("model", "value").iter_rows())
-    assert set(value) == {"tabular", "mean", "median", "mean of subreddit"}
-    assert value["tabular"] < value["mean of subreddit"] < value["mean"]
+    assert set(value) == {"regression", "mean", "median", "mean of subreddit"}
+    assert value["regression"] < value["mean of subreddit"] < value["mean"]
     rows = run.predictions.filter(target="score")
     assert rows.height == 400
     errors = np.log1p(rows["prediction"].to_numpy()) - np.log1p(rows["truth"].to_numpy())
-    assert value["tabular"] == pytest.approx(float(np.sqrt(np.mean(errors**2))))
+    assert value["regression"] == pytest.approx(float(np.sqrt(np.mean(errors**2))))
     assert told["score"]["intervals"]["coverage"] == pytest.approx(0.9, abs=0.06)
     assert told["comments"]["rows"] == run.rows["comments"].is_not_null().sum() < 400
     # What is judged was not learnt from: together they are all there is.

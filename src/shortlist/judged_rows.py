@@ -24,7 +24,7 @@ from shortlist.tabular.regression import FittedTabularRegression, TabularRegress
 from shortlist.tabular.source import rows_of
 
 KEYS = ("row",)
-MODEL = "tabular"
+MODEL = "regression"
 """What tables of figures call it."""
 _MICROSECONDS = 1e6
 
