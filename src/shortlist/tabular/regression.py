@@ -28,7 +28,8 @@ from shortlist.tabular import features, held_out, own_numbers
 from shortlist.tabular.columns import Columns
 from shortlist.tabular.intervals import Intervals
 from shortlist.tabular.logarithm import from_log, to_log
-from shortlist.tabular.network import FittedTabularNetwork, TabularNetwork
+from shortlist.tabular.network import TabularNetwork
+from shortlist.tabular.number import FittedNumber, ends_of, mixed
 from shortlist.tabular.source import rows_of
 from shortlist.tabular.text_ridge import TextRidge
 from shortlist.tabular.trees import BoostedTrees, FittedTrees
@@ -112,54 +113,6 @@ class TabularRegression(Config):
 
 
 @dataclass(frozen=True)
-class FittedNumber:
-    """How one target is answered: by trees that learnt it in a `way`, by a network, or by both, and what brings this
-    back.
-
-    `scores` are of the rows held out (`model`, `metric`, `value`), `tried` what each way had by the metric,
-    `contributions` how far answers move where a column is shuffled: see `held_out`.
-    """
-
-    way: Way | Literal["network"]
-    trees: FittedWay | None
-    network: FittedTabularNetwork | None
-    share: float
-    """What the network counts in the logarithm of the answer; the trees count the rest."""
-    counts: bool
-    """Whether numbers are never below zero."""
-    ends: np.ndarray
-    """Answers between which `levels` are joined by lines; empty where answers are what they are."""
-    levels: np.ndarray
-    intervals: Intervals
-    sides: tuple[FittedTrees, ...]
-    """The trees of the ends of intervals, which `intervals` move; none where these stand around the answer."""
-    scores: pl.DataFrame
-    tried: pl.DataFrame
-    contributions: pl.DataFrame
-
-    @property
-    def by(self) -> str:
-        """What answers, in words."""
-        if self.trees is None or self.network is None:
-            return "a network" if self.trees is None else f"trees, {self.way}"
-        return f"trees, {self.way}, and a network that counts {self.share:.0%}"
-
-    def predict(self, table: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The answer to each row, and the ends of its interval."""
-        feature_NP = None if self.trees is None else self.trees.features.of_new(table)
-        by_trees = None
-        if self.trees is not None and feature_NP is not None:
-            by_trees = to_log(self.trees.of_features(feature_NP), self.counts)
-        by_network = None if self.network is None else self.network.predict(table)
-        mixed = from_log(_mixed(by_trees, by_network, self.share), self.counts)
-        answer = held_out.brought(mixed, self.ends, self.levels)
-        log_N = to_log(answer, self.counts)
-        sides = (log_N, log_N) if feature_NP is None or not self.sides else _ends(self.sides, feature_NP)
-        low, high = (from_log(self.intervals.of(side)[place], self.counts) for place, side in enumerate(sides))
-        return answer, np.minimum(low, answer), np.maximum(high, answer)
-
-
-@dataclass(frozen=True)
 class FittedTabularRegression:
     """What answers each target, by its column."""
 
@@ -232,7 +185,7 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
     if recipe.intervals == "quantiles" and recipe.trees is not None and rows is not None:
         with step("ends of intervals"):
             sides = rows.ends(recipe.trees, log_N, recipe.level, seeds.number("ends"))
-        intervals = Intervals.beyond(*_ends(sides, rows.feature_NP[brings]), log_N[brings], recipe.level)
+        intervals = Intervals.beyond(*ends_of(sides, rows.feature_NP[brings]), log_N[brings], recipe.level)
     scores = held_out.scores(table, recipe.columns.categories, number_N, held, learnt, best.answers)
 
     def answer(column: str | None, row_K: np.ndarray, other_K: np.ndarray) -> np.ndarray:
@@ -242,7 +195,7 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
         if network is not None:
             others = table[row_K] if column is None else table[row_K].with_columns(table[column][other_K])
             parts[1] = network.predict(others)
-        return _mixed(parts[0], parts[1], best.share)
+        return mixed(parts[0], parts[1], best.share)
 
     moved = held_out.contributions(recipe.columns.names, held, answer, seeds.generator("shuffled"))
     brings_back = best.ends, best.levels
@@ -285,7 +238,7 @@ def _candidate(
     share = float(by_trees_H is None)
     if by_trees_H is not None and by_network_H is not None:
         share = _share(to_log(true_H[:stops], counts), by_trees_H[:stops], by_network_H[:stops])
-        answers["both"] = from_log(_mixed(by_trees_H, by_network_H, share), counts)
+        answers["both"] = from_log(mixed(by_trees_H, by_network_H, share), counts)
     name, told_H = list(answers.items())[-1]
     ends, means = np.zeros(0), np.zeros(0)
     if metric == "rmse" and counts and (way in IN_LOGARITHMS or by_network_H is not None):
@@ -295,27 +248,11 @@ def _candidate(
     return _Candidate(way, trees, share, ends, means, value, answers)
 
 
-def _ends(sides: tuple[FittedTrees, ...], feature_NP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The lower and upper ends that trees tell, the lower never above."""
-    low_N, high_N = (side.predict(feature_NP) for side in sides)
-    return np.minimum(low_N, high_N), np.maximum(low_N, high_N)
-
-
 def _share(true_N: np.ndarray, one_N: np.ndarray, other_N: np.ndarray) -> float:
     """What the other of two answers is to count, between 0 and 1, for the least squared error."""
     apart_N = other_N - one_N
     size = float(apart_N @ apart_N)
     return float(np.clip(apart_N @ (true_N - one_N) / size, 0, 1)) if size else 0.0
-
-
-def _mixed(by_trees_N: np.ndarray | None, by_network_N: np.ndarray | None, share: float) -> np.ndarray:
-    """The logarithm of the answer."""
-    if by_trees_N is None or by_network_N is None:
-        found_N = by_network_N if by_trees_N is None else by_trees_N
-        if found_N is None:
-            raise AssertionError("neither trees nor a network")
-        return found_N
-    return (1 - share) * by_trees_N + share * by_network_N
 
 
 def _numbers(table: pl.DataFrame, name: str) -> np.ndarray:

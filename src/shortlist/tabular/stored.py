@@ -12,7 +12,8 @@ from shortlist.tabular.columns import Columns
 from shortlist.tabular.features import Features
 from shortlist.tabular.intervals import Intervals
 from shortlist.tabular.network import FittedTabularNetwork, TabularNetwork
-from shortlist.tabular.regression import FittedNumber, FittedTabularRegression, TabularRegression
+from shortlist.tabular.number import FittedNumber
+from shortlist.tabular.regression import FittedTabularRegression, TabularRegression
 from shortlist.tabular.scale import Scale
 from shortlist.tabular.stream_ridge import FittedStreamRidge, StreamRidge
 from shortlist.tabular.text_ridge import FittedTextRidge, TextRidge
