@@ -40,6 +40,7 @@ def main() -> None:
     folder = str(_encoders.minilm())
     once = partial(_ours.once, "engage-minilm")
     version, rows = f"shortlist {_result.version()}", []
+    figures: dict[str, float] = {}
     for draw in DRAWS:
         told = {name: once(f"{name}-{draw}", SCRIPT, "quality", name, folder, str(draw))["told"] for name in NAMES}
         squares = {name: np.array(found["squares"]) for name, found in told.items()}
@@ -50,15 +51,17 @@ def main() -> None:
                 frozen = min(squares["frozen"], squares["best"], key=lambda each: float(each.mean()))
                 ends = interval(frozen - squares[name])
                 more |= dict(zip(("gain", "gain_low", "gain_high"), ends, strict=True))
+                figures[f"gain_low_{draw}"] = ends[1]
             rows.append(_result.row("reddit_top, 20,000 titles", title, version, "rmsle", mean**0.5, **more))
     found = once("speed", SCRIPT, "speed", folder, str(TIMES))["told"]
     for what in ("encoded", "trained"):
         median = {who: float(np.median(found[f"{who} {what}"])) for who in ("ours", "naive")}
+        figures[f"{what}_to_naive"] = median["ours"] / median["naive"]
         for who, value in median.items():
             more = {"ratio": value / median["naive"]} if who == "ours" else {}
             title = "MiniLM by Shortlist" if who == "ours" else "MiniLM by a naive loop"
             rows.append(_result.row("reddit_top, titles", title, version, f"texts a second {what}", value, **more))
-    _result.write("engage-minilm", {}, rows)
+    _result.write("engage-minilm", figures, rows)
 
 
 def interval(each: np.ndarray) -> tuple[float, float, float]:
