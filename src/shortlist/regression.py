@@ -93,10 +93,7 @@ def _stack(recipe: Regression, data: Dataset, seed: int) -> Stack:
 def kept_in_part(model: AnyPredictor, part: str) -> AnyPredictor:
     """The same recipe; where its training is kept in a folder, in one of a part of its own within."""
     training = getattr(model, "training", None)
-    if training is None or training.folder is None:
-        return model
-    training = training.model_copy(update={"folder": str(Path(training.folder) / part)})
-    return model.model_copy(update={"training": training})
+    return model if training is None else model.model_copy(update={"training": training.in_part(part)})
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,15 @@ def test_training_with_a_patience_goes_on_from_its_folder(tmp_path: Path) -> Non
     assert told["loss"].arg_min() == told.height - 2
 
 
+def test_networks_of_several_targets_are_kept_apart(tmp_path: Path) -> None:
+    plan = PLAN.model_copy(update={"epochs": 1, "folder": str(tmp_path / "kept")})
+    table = posts(300).with_columns(comments=pl.col("length") % 7)
+    columns = sl.Columns(texts=("title",), categories=("subreddit",))
+    network = NETWORK.model_copy(update={"training": plan})
+    recipe(targets=("score", "comments"), columns=columns, network=network).fit(table)
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["comments", "score"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

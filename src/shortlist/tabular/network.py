@@ -62,6 +62,10 @@ class TabularNetwork(Config):
         """How it is trained where texts are named."""
         return self.training or _plan(self.encoder.opened())
 
+    def kept_in_part(self, part: str) -> "TabularNetwork":
+        """The same; where its training is kept in a folder, in one of a part of its own within."""
+        return self if self.training is None else self.model_copy(update={"training": self.training.in_part(part)})
+
     def fit(
         self,
         columns: Columns,

@@ -164,7 +164,8 @@ def _fitted(recipe: TabularRegression, table: pl.DataFrame, name: str, seed: int
     network, by_network_H = None, None
     if recipe.network is not None:
         with step("network"):
-            network = recipe.network.fit(recipe.columns, table, log_N, learnt, stops, seeds.number(f"{name} network"))
+            of_it = recipe.network.kept_in_part(name) if len(recipe.targets) > 1 else recipe.network
+            network = of_it.fit(recipe.columns, table, log_N, learnt, stops, seeds.number(f"{name} network"))
             by_network_H = network.predict(table[held])
     judges = partial(_candidate, recipe.metric, counts, number_N[held], len(stops), by_network_H)
     rows, candidates = None, []

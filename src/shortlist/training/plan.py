@@ -1,6 +1,7 @@
 """Training: how a network is trained, whichever it is: how long, in what steps, and when it is kept."""
 
 import hashlib
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -58,6 +59,10 @@ class Training(Config):
         if self.schedule == "constant" and "warm_up" in self.model_fields_set:
             raise ValueError("a constant rate has no warm_up: leave it out, or name another schedule")
         return self
+
+    def in_part(self, part: str) -> "Training":
+        """The same; where it is kept in a folder, in one of a part of its own within."""
+        return self if self.folder is None else self.model_copy(update={"folder": str(Path(self.folder) / part)})
 
     def batch_of(self, rows: int) -> int:
         """The rows of a batch where there are so many in all."""
