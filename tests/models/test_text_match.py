@@ -1,5 +1,7 @@
 """TextMatch: an encoder that learns from pairs, on a made-up curriculum."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -89,3 +91,34 @@ def test_before_training_a_score_is_about_that_of_tf_idf(split: Split) -> None:
     exact = (unit @ unit.T).toarray()
     about = start.item_factors @ start.item_factors.T
     assert np.abs(exact - about).max() < 0.12
+
+
+def test_each_round_begins_with_the_misses_that_are_near_by_then(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shortlist.models import text_match
+
+    found: list[np.ndarray] = []
+    near = text_match._near
+
+    def seen(start: FittedTextMatch, met_UI: object) -> np.ndarray:
+        found.append(near(start, met_UI))  # type: ignore[arg-type]
+        return found[-1]
+
+    monkeypatch.setattr(text_match, "_near", seen)
+    recipe = RECIPE.model_copy(update={"near": 2, "rounds": 2})
+    fitted = recipe.fit(split.train)
+    assert len(found) == 2
+    assert not np.array_equal(*found)
+    once = recipe.model_copy(update={"rounds": 1}).fit(split.train)
+    steps = once.losses["step"].max()
+    assert fitted.losses["step"].max() == 2 * steps  # type: ignore[operator]
+    assert fitted.losses.filter(pl.col("step") <= steps).equals(once.losses)
+    # What is looked for again is what the network of the first round finds.
+    assert np.array_equal(found[1], near(once, text_match.interactions(split.train)))
+    with pytest.raises(ValueError, match="rounds look for near misses again"):
+        TextMatch(rounds=2)
+
+
+def test_rounds_are_kept_apart(split: Split, tmp_path: Path) -> None:
+    plan = RECIPE.training.model_copy(update={"folder": str(tmp_path), "epochs": 1})  # type: ignore[union-attr]
+    RECIPE.model_copy(update={"near": 1, "rounds": 2, "training": plan}).fit(split.train)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["round-1", "round-2"]

@@ -2,13 +2,13 @@
 
 score(u, i) = x(u) · x(i), x(t) the vector of length one that the encoder makes of a text. It learns to tell the item
 that belongs to a user from those of the other pairs of a batch, and from some of the same kind that are drawn, at
-random or among those that it took for the nearest before it learnt (InfoNCE, with a margin where one is wanted).
+random or among those that it took for the nearest before a round (InfoNCE, with a margin where one is wanted).
 Batches are of one kind, a language say, and what else belongs to a user is not held a miss. Users and items share the
 encoder.
 
 Source: the other pairs as misses: Henderson et al., "Efficient Natural Language Response Suggestion", 2017; the nearest
 wrong ones: Xiong et al., "Approximate Nearest Neighbor Negative Contrastive Learning", ICLR 2021 (there they are looked
-for again and again).
+for again all the time; here before each of the `rounds`).
 Cost of an epoch with n-grams: 4 D flops for an entry of a bag, 4 (B + negatives) D for a pair, and 16 bytes of each
 weight a step; with a transformer: 6 flops for each of its weights and each token, twice a pair.
 
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from scipy import sparse
 
 from shortlist.dataset.dataset import Dataset
@@ -59,7 +59,9 @@ class TextMatch(BetweenTexts):
     """Items of the kind that are drawn for a batch, beside those of the other pairs; none named: 512 for n-grams, none
     for an encoder that somebody trained."""
     near: NonNegativeInt = 0
-    """Misses of each pair of a batch that are drawn among the user's nearest before training."""
+    """Misses of each pair of a batch that are drawn among the user's nearest before a round."""
+    rounds: PositiveInt = 1
+    """Times that the whole training is gone through, each with the misses that are near by then."""
     training: Training | None = None
     """How it is trained; none named: as suits the encoder."""
     seed: int = 0
@@ -71,6 +73,8 @@ class TextMatch(BetweenTexts):
     def _learns_what_it_is_told(self) -> "TextMatch":
         told = {"training": self.training, "negatives": self.negatives, "near": self.near, "margin": self.margin}
         named = [name for name, value in told.items() if value]
+        if self.rounds > 1 and not self.near:
+            raise ValueError("rounds look for near misses again, and none are asked for: name near, or more epochs")
         if isinstance(self.encoder, Pretrained) and not self.encoder.fine_tune and named:
             raise ValueError(f"{named[0]} is for training, and the encoder is taken as it is: name fine_tune = true")
         return self
@@ -104,10 +108,15 @@ class TextMatch(BetweenTexts):
         met_UI = _with_texts(interactions(data), users.lengths, items.lengths)
         if not (encoder.learns and met_UI.nnz):
             return fitted(recipe, NOTHING)
-        near_UH = _near(fitted(recipe, NOTHING), met_UI) if self.near else None
         drawn = encoder.drawn if self.negatives is None else self.negatives
-        pairs = _Pairs(met_UI, users, items, kinds[1], drawn, near_UH, self.near)
-        return fitted(*_taught(recipe, encoder, net, pairs))
+        paths: list[pl.DataFrame] = []
+        for number in range(1, self.rounds + 1):
+            near_UH = _near(fitted(recipe, NOTHING), met_UI) if self.near else None
+            pairs = _Pairs(met_UI, users, items, kinds[1], drawn, near_UH, self.near)
+            recipe, path = _taught(recipe, encoder, net, pairs, number)
+            done = paths[-1]["step"][-1] if paths else 0
+            paths.append(path.with_columns(pl.col("step") + done))
+        return fitted(recipe, pl.concat(paths))
 
 
 @dataclass(frozen=True)
@@ -210,14 +219,16 @@ class _Pairs:
         return *self.users.tensors(user_B), *self.items.tensors(item_C), known_BC
 
 
-def _taught(recipe: TextMatch, encoder: Opened, net: "nn.Module", pairs: _Pairs) -> tuple[TextMatch, pl.DataFrame]:
-    """Trains the network in place; gives the recipe with the rate found, and the path of the loss."""
+def _taught(
+    recipe: TextMatch, encoder: Opened, net: "nn.Module", pairs: _Pairs, number: int
+) -> tuple[TextMatch, pl.DataFrame]:
+    """Trains the network in place, in a round; gives the recipe with the rate found, and the path of the loss."""
     from shortlist.training import losses
     from shortlist.training.batches import Batches
 
     training = recipe.training or encoder.plan
     kind_P = np.unique(pairs.kind_I[pairs.met_UI.indices], return_inverse=True)[1]
-    count, order = len(kind_P), Seeds(recipe.seed).number("order")
+    count, order = len(kind_P), Seeds(recipe.seed).number("order" if number == 1 else f"order of round {number}")
     batches = Batches(count, training.batch_of(count), order, pairs.batch, groups=kind_P)
 
     def loss(net: Any, batch: Any) -> Any:
@@ -228,7 +239,9 @@ def _taught(recipe: TextMatch, encoder: Opened, net: "nn.Module", pairs: _Pairs)
 
     arrays = (pairs.met_UI.indptr, pairs.met_UI.indices, *pairs.users.arrays, *pairs.items.arrays)
     width = encoder.numbers + pairs.drawn
-    path, training = trained(recipe, training, net.train(), loss, batches, width=width, arrays=arrays)
+    of_round = training if recipe.rounds == 1 else training.in_part(f"round-{number}")
+    path, found = trained(recipe, of_round, net.train(), loss, batches, width=width, arrays=arrays)
+    training = training.model_copy(update={"learning_rate": found.learning_rate})
     return recipe.model_copy(update={"training": training}), path
 
 
