@@ -161,6 +161,17 @@ def test_terms_need_a_length(tmp_path: object) -> None:
     assert TextSearch(users=Text(columns=("title",))).users.columns == ("title",)
 
 
+def test_more_items_than_terms_are_all_answered() -> None:
+    items = pl.DataFrame({"item_id": range(2_000), "title": ["a"] * 2_000})
+    users = pl.DataFrame({"user_id": ["u"], "title": ["a"]})
+    data = Dataset.read(pl.DataFrame({"user_id": ["u"], "item_id": [0]}), items, users)
+    fitted = TextSearch().fit(data)
+    assert len(fitted.terms) < 10
+    asked = data.user_ids.numbers(["u"])
+    assert fitted.retrieve(Request(asked, 1_500))["item"].to_list() == list(range(1_500))
+    assert fitted.retrieve(Request(asked, 5, items=np.array([1_990, 7], np.int32)))["item"].to_list() == [7, 1_990]
+
+
 def test_neighbours_bring_what_users_of_like_texts_met() -> None:
     events = pl.DataFrame(
         {"user_id": ["cells", "cells", "mitosis", "zellen"], "item_id": ["film", "noise", "film", "blank"]}

@@ -106,8 +106,12 @@ def lists(
     barred_BI: sparse.csr_array | None = None,
     allowed: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The `k` items (int32, B × K, best first) of the largest scores, and these (float32); -1 and -inf for none."""
-    queries, items = history_BI.shape
+    """The `k` items (int32, B × K, best first) of the largest scores, and these (float32); -1 and -inf for none.
+
+    Scores are the product of `history_BI` and `w_II`, whose columns are the items, whatever its rows are: a sparse one
+    need not be square.
+    """
+    queries, items = history_BI.shape[0], w_II.shape[1]
     k = min(k, items)
     open_I = np.ones(items, np.bool_)
     if allowed is not None:
