@@ -242,7 +242,8 @@ class _Path(Callback):
         self._since, self._sum = 0, None
         if trainer.logger is not None:
             trainer.logger.log_metrics({"loss": mean, "rate": self._rate}, trainer.global_step)
-        reached(f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, loss {mean:.4g}")
+        steps = f"step {trainer.global_step:,} of {trainer.max_steps:,}"
+        reached(f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, {steps}, loss {mean:.4g}")
 
 
 class _Figures(Callback):
