@@ -42,11 +42,13 @@ def main() -> None:
     version, rows = f"shortlist {_result.version()}", []
     figures: dict[str, float] = {}
     for draw in DRAWS:
-        told = {name: once(f"{name}-{draw}", SCRIPT, "quality", name, folder, str(draw))["told"] for name in NAMES}
+        runs = {name: once(f"{name}-{draw}", SCRIPT, "quality", name, folder, str(draw)) for name in NAMES}
+        told, commits = ({name: run[part] for name, run in runs.items()} for part in ("told", "commit"))
         squares = {name: np.array(found["squares"]) for name, found in told.items()}
         for name, title in NAMES.items():
             mean, low, high = interval(squares[name])
             more = {"low": low**0.5, "high": high**0.5, "draw": draw, "seconds": told[name]["seconds"]}
+            more |= {"commit": commits[name]}
             if name == "tuned":
                 frozen = min(squares["frozen"], squares["best"], key=lambda each: float(each.mean()))
                 ends = interval(frozen - squares[name])

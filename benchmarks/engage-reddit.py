@@ -41,7 +41,8 @@ def main() -> None:
 
     def judged(name: str, metric: str, split: str = RANDOM, target: str = "score", folder: str = "") -> dict[str, Any]:
         what = f"{name}-{metric}-{split}-{target}{'-network' if folder else ''}".replace(" ", "_").replace("/", "_")
-        return dict(once(what, SCRIPT, name, metric, split, target, folder)["told"])
+        found = once(what, SCRIPT, name, metric, split, target, folder)
+        return found["told"] | {"commit": found["commit"]}
 
     def told(name: str, metric: str, split: str, target: str, of: dict[str, Any], **more: Any) -> None:
         model = f"TabularRegression for {metric}{', with a network' if 'gain' in more else ''}, {name}: {target}"
@@ -49,7 +50,9 @@ def main() -> None:
         error = 1.96 * float(squares.std()) / np.sqrt(len(squares))
         ends = {"low": float(np.sqrt(squares.mean() - error)), "high": float(np.sqrt(squares.mean() + error))}
         for measured, value in of["figures"].items():
-            here = {"split": split, "by": of["by"]} | (ends | more if measured == "rmsle" else {})
+            here = {"split": split, "by": of["by"], "commit": of["commit"]} | (
+                ends | more if measured == "rmsle" else {}
+            )
             rows.append(_result.row("reddit_top", model, f"shortlist {_result.version()}", measured, value, **here))
 
     alone = {name: judged(name, "rmsle") for name in FIGURES}
