@@ -147,7 +147,7 @@ def test_networks_of_several_targets_are_kept_apart(tmp_path: Path) -> None:
     [
         ({"network": None}, "neither trees nor a network"),
         ({"way": "tweedie", "metric": "rmse"}, "way = 'tweedie' is for trees"),
-        ({"network": {"share": 0}}, "greater than 0"),
+        ({"network": {"encoder_rate": 0}}, "greater than 0"),
     ],
 )
 def test_recipes_that_mean_nothing_are_told(change: dict[str, Any], said: str) -> None:

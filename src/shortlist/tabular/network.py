@@ -37,7 +37,7 @@ FROM_NOTHING = Training(epochs=3, batch_size="auto", learning_rate=0.003, weight
 ABOVE: Mapping[str, Any] = {"epochs": 2, "learning_rate": 0.001}
 """In what the plan of a network above an encoder that is fine-tuned differs from the encoder's own."""
 CALENDAR = {"hour": 24, "weekday": 7, "month": 13}
-"""Parts of a time that have vectors, and how many of each there are."""
+"""Parts of a time that have vectors, and one more than the largest of each."""
 
 
 class TabularNetwork(Config):
@@ -53,7 +53,7 @@ class TabularNetwork(Config):
     """Share of a hidden layer's numbers that a step does without."""
     min_rows: NonNegativeInt = 5
     """Rows that a value needs to have a vector of its own: all others, and those never met, share one."""
-    share: PositiveFloat = 0.1
+    encoder_rate: PositiveFloat = 0.1
     """The rate of an encoder that was trained before, as a share of that of all else."""
     training: Training | None = None
     """How it is trained; none named: see `FROM_NOTHING`, and where an encoder is fine-tuned its plan and `ABOVE`."""
@@ -126,7 +126,7 @@ class TabularNetwork(Config):
         if columns.time:
             sizes += [1 + count for count in CALENDAR.values()]
         width = read.number_ND.shape[1] + len(sizes) * self.factors + (_width(net, read) if net is not None else 0)
-        share = self.share if isinstance(self.encoder, Pretrained) else 1.0
+        share = self.encoder_rate if isinstance(self.encoder, Pretrained) else 1.0
         start = torch.Generator().manual_seed(seeds.number("start"))
         return Tabular(net, sizes, self.factors, (width, *self.layers), share, self.dropout, start)
 
