@@ -11,6 +11,7 @@ import pytest
 from scipy.special import expit
 
 import shortlist as sl
+from shortlist.config import read_toml, to_toml
 from shortlist.errors import ConfigError
 from shortlist.models.rating_networks import Range, with_strangers
 
@@ -146,3 +147,16 @@ def test_recipes_are_read_without_torch() -> None:
 def test_a_plan_that_means_nothing_is_refused(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         sl.Training(**settings)
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "warm_up", "constant"])
+def test_a_plan_that_was_written_down_is_read_again(schedule: Any, tmp_path: Path) -> None:
+    train, _ = world()
+    plan = sl.Training(epochs=1, schedule=schedule)
+    (tmp_path / "plan.toml").write_text(to_toml(plan), encoding="utf-8")
+    assert read_toml(sl.Training, tmp_path / "plan.toml") == plan
+    fitted = sl.Regression(models=(sl.DotProduct(factors=2, training=plan),)).fit(sl.Dataset.read(train))
+    fitted.save(tmp_path / "stored")
+    again = sl.load(tmp_path / "stored")
+    assert isinstance(again, sl.FittedRegression)
+    assert again.recipe == fitted.recipe

@@ -56,7 +56,8 @@ class Training(Config):
     def _means_something(self) -> "Training":
         if self.tensorboard and self.folder is None:
             raise ValueError("tensorboard needs a folder to write its log to: name one")
-        if self.schedule == "constant" and "warm_up" in self.model_fields_set:
+        # Whether it was named cannot be told of a recipe that was written down whole and read again.
+        if self.schedule == "constant" and self.warm_up != type(self).model_fields["warm_up"].default:
             raise ValueError("a constant rate has no warm_up: leave it out, or name another schedule")
         return self
 
