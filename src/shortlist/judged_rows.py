@@ -31,7 +31,7 @@ _MICROSECONDS = 1e6
 
 @dataclass(frozen=True)
 class Parts:
-    """The rows that are learnt from, and those that are judged on; without a split none of these."""
+    """The rows that are learnt from, and those that are judged on: none without a split."""
 
     train: pl.DataFrame
     test: pl.DataFrame | None
