@@ -17,6 +17,7 @@ from shortlist.models.item_to_item import FittedItemToItem
 from shortlist.models.matrix_factorization import FittedMatrixFactorization, MatrixFactorization
 from shortlist.models.next import FittedNext, Next
 from shortlist.models.popular import FittedPopular, Popular
+from shortlist.models.relatives import FittedRelatives
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
 from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Pretrained
@@ -50,7 +51,7 @@ KINDS: dict[str, type] = {
         *(MatrixFactorization, FittedMatrixFactorization, Next, FittedNext, Vocabulary, Training),
         *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
         *(FittedItemToItem, FittedALS, FittedBPR, Text, TextSearch, FittedTextSearch),
-        *(TextMatch, FittedTextMatch, NGrams, FittedNGrams, Pretrained, FittedPretrained),
+        *(TextMatch, FittedTextMatch, FittedRelatives, NGrams, FittedNGrams, Pretrained, FittedPretrained),
     )
 }
 """Every recipe and fitted model of this room, for the store."""

@@ -36,6 +36,13 @@ def _allowed(y_IF: np.ndarray, items: np.ndarray | None = None) -> np.ndarray | 
     return None if len(known) == len(y_IF) else known
 
 
+def of_length_one(x_UF: np.ndarray) -> np.ndarray:
+    """The vectors (float32) made of length one; zeros stay zeros."""
+    length_U = np.sqrt(np.einsum("uf,uf->u", x_UF, x_UF, dtype=np.float64))
+    made: np.ndarray = (x_UF / np.where(length_U > 0, length_U, 1)[:, None]).astype(np.float32)
+    return made
+
+
 def vectors_of(users: np.ndarray, x_UF: np.ndarray) -> np.ndarray:
     """The vectors of dense `users`; zeros for those that are not known."""
     found = np.zeros((len(users), x_UF.shape[1]), np.float32)

@@ -27,6 +27,7 @@ from shortlist.config import Config
 from shortlist.errors import MissingExtraError
 from shortlist.models import vector_cache
 from shortlist.models.between_texts import Fields, Terms
+from shortlist.models.factors import of_length_one
 from shortlist.progress import reached
 from shortlist.training.memory import Needs
 from shortlist.training.plan import Training, torch_for
@@ -65,6 +66,11 @@ class Rows(Protocol):
 
 class Opened(Protocol):
     """An encoder that reads texts and may learn; `Any` are its own `Rows`, and its network."""
+
+    @property
+    def width(self) -> int:
+        """Numbers of a vector."""
+        ...
 
     @property
     def plan(self) -> Training:
@@ -119,6 +125,11 @@ class NGrams(Terms):
     def opened(self) -> "NGrams":
         """Itself: nothing has to be read first."""
         return self
+
+    @property
+    def width(self) -> int:
+        """Numbers of a vector."""
+        return self.factors
 
     @property
     def plan(self) -> Training:
@@ -208,10 +219,7 @@ class FittedNGrams:
 
     def encode(self, rows: Any) -> np.ndarray:
         """The vectors (float32, N × D) of texts, of length one; zeros for a text of nothing."""
-        summed = rows.matrix @ self.vectors
-        length = np.sqrt(np.einsum("rd,rd->r", summed, summed, dtype=np.float64))
-        encoded: np.ndarray = (summed / np.where(length > 0, length, 1)[:, None]).astype(np.float32)
-        return encoded
+        return of_length_one(rows.matrix @ self.vectors)
 
 
 class Pretrained(Config):
@@ -252,6 +260,11 @@ class OpenedPretrained:
     recipe: Pretrained
     net: "Sentences"
     files: Mapping[str, np.ndarray]
+
+    @property
+    def width(self) -> int:
+        """Numbers of a vector."""
+        return self.net.width
 
     @property
     def plan(self) -> Training:

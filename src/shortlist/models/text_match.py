@@ -15,6 +15,7 @@ weight a step; with a transformer: 6 flops for each of its weights and each toke
 Shapes: U users, I items, P pairs, B of a batch, C candidates of a batch, H misses that are near, D numbers of a vector.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -26,10 +27,11 @@ from scipy import sparse
 
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.views import interactions
-from shortlist.errors import ConfigError
+from shortlist.errors import ColumnError, ConfigError
 from shortlist.models.between_texts import BetweenTexts
 from shortlist.models.factors import most_alike, nearest_items, vectors_of
 from shortlist.models.networks import NOTHING, trained
+from shortlist.models.relatives import AT_MOST, FittedRelatives, Relation, relatives_of
 from shortlist.models.retrieval import Request
 from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Opened, Pretrained, Rows
 from shortlist.seeds import Seeds
@@ -62,6 +64,8 @@ class TextMatch(BetweenTexts):
     """Misses of each pair of a batch that are drawn among the user's nearest before a round."""
     rounds: PositiveInt = 1
     """Times that the whole training is gone through, each with the misses that are near by then."""
+    relatives: tuple[Relation, ...] = ()
+    """Users whose texts count beside a user's own, where users form a tree: parent, siblings, children."""
     training: Training | None = None
     """How it is trained; none named: as suits the encoder."""
     seed: int = 0
@@ -71,7 +75,7 @@ class TextMatch(BetweenTexts):
 
     @model_validator(mode="after")
     def _learns_what_it_is_told(self) -> "TextMatch":
-        told = {"training": self.training, "negatives": self.negatives, "near": self.near, "margin": self.margin}
+        told = {name: getattr(self, name) for name in ("training", "negatives", "near", "margin", "relatives")}
         named = [name for name, value in told.items() if value]
         if self.rounds > 1 and not self.near:
             raise ValueError("rounds look for near misses again, and none are asked for: name near, or more epochs")
@@ -80,11 +84,15 @@ class TextMatch(BetweenTexts):
         return self
 
     def needs(self, _: int, __: int, rows: int) -> Needs:
-        """What training will need where there are so many pairs, of texts as long as are looked at."""
+        """What training will need where there are so many pairs, of texts as long as are looked at, and of all the
+        relatives that may count.
+        """
         encoder: Opened = self.encoder.opened()
         if not encoder.learns:
             raise ConfigError("an encoder that is taken as it is needs no memory to train: name fine_tune=True")
-        return encoder.needs(rows, (self.training or encoder.plan).batch_of(rows))
+        needs = encoder.needs(rows, (self.training or encoder.plan).batch_of(rows))
+        width = needs.width + needs.width * len(self.relatives) * AT_MOST // 2
+        return replace(needs, width=width, weights=needs.weights + len(self.relatives) * encoder.width**2)
 
     def fit(self, data: Dataset) -> "FittedTextMatch":
         """Train. Users and items without a text, and unknown ones, get nothing and are never answered.
@@ -94,16 +102,24 @@ class TextMatch(BetweenTexts):
         sentence-transformers, where an encoder needs them, `MissingExtraError`.
         """
         recipe, sides = self.settled(data)
+        if self.relatives and recipe.users.parent is None:
+            raise ColumnError("relatives take a tree, and users have no column of those above: name users.parent")
         encoder: Opened = recipe.encoder.opened()
         kinds = recipe.kinds(sides.users), recipe.kinds(sides.items)
         users = encoder.read(recipe.users.of(sides.users, sides.above_users), kinds[0], "user")
         items = encoder.read(recipe.items.of(sides.items, sides.above_items), kinds[1], "item")
         net = encoder.network(items, Seeds(self.seed).number("start"))
+        nobody = np.empty((0, sides.users.height, 0), np.int32)
+        relative_RUN = relatives_of(sides.above_users, self.relatives) if self.relatives else nobody
+        whole = _beside_relatives(net, encoder.width, self.relatives)
 
         def fitted(recipe: TextMatch, losses: pl.DataFrame) -> FittedTextMatch:
-            vectors = encoder.encoded(net, users), encoder.encoded(net, items)
+            user_UD, item_ID, tree = encoder.encoded(net, users), encoder.encoded(net, items), None
+            if self.relatives:
+                tree = FittedRelatives(user_UD, whole.weight.detach().numpy().copy())
+                user_UD = tree.vectors(relative_RUN)
             above = sides.above_users, sides.above_items
-            return FittedTextMatch(recipe, encoder.fitted(net), *vectors, *kinds, *above, losses)
+            return FittedTextMatch(recipe, encoder.fitted(net), user_UD, item_ID, *kinds, *above, tree, losses)
 
         met_UI = _with_texts(interactions(data), users.lengths, items.lengths)
         if not (encoder.learns and met_UI.nnz):
@@ -112,8 +128,8 @@ class TextMatch(BetweenTexts):
         paths: list[pl.DataFrame] = []
         for number in range(1, self.rounds + 1):
             near_UH = _near(fitted(recipe, NOTHING), met_UI) if self.near else None
-            pairs = _Pairs(met_UI, users, items, kinds[1], drawn, near_UH, self.near)
-            recipe, path = _taught(recipe, encoder, net, pairs, number)
+            pairs = _Pairs(met_UI, users, items, kinds[1], drawn, near_UH, self.near, relative_RUN)
+            recipe, path = _taught(recipe, encoder, whole, pairs, number)
             done = paths[-1]["step"][-1] if paths else 0
             paths.append(path.with_columns(pl.col("step") + done))
         return fitted(recipe, pl.concat(paths))
@@ -122,7 +138,7 @@ class TextMatch(BetweenTexts):
 @dataclass(frozen=True)
 class FittedTextMatch:
     """The `encoder`, the vectors of users and items (float32, D numbers each, of length one; zeros for those without a
-    text), of which kind these are, and the titles of what later ones may stand under.
+    text), of which kind these are, the titles of what later ones may stand under, and how relatives count (`tree`).
 
     `losses` is the path of the loss: see `networks.trained`. The `recipe` names the columns and the rate found.
     """
@@ -135,6 +151,7 @@ class FittedTextMatch:
     item_kinds: np.ndarray
     above_users: pl.DataFrame
     above_items: pl.DataFrame
+    tree: FittedRelatives | None
     losses: pl.DataFrame
 
     def retrieve(self, request: Request) -> pl.DataFrame:
@@ -168,12 +185,18 @@ class FittedTextMatch:
         return most_alike(users, self.user_factors, k, name="user")
 
     def with_users(self, told: pl.DataFrame) -> "FittedTextMatch":
-        """The same where further users follow the known ones, a row of `user_id` and columns each."""
+        """The same where further users follow the known ones, a row of `user_id` and columns each.
+
+        They count among each other's relatives, and not among those of the users that were known.
+        """
         above = pl.concat([self.above_users, self.recipe.users.named(told, told["user_id"])])
-        kinds = self.recipe.kinds(told)
+        kinds, tree = self.recipe.kinds(told), self.tree
         later = self.encoder.encode(self.encoder.read(self.recipe.users.of(told, above), kinds, "user"))
-        kinds = np.concatenate([self.user_kinds, kinds])
-        return replace(self, user_factors=np.vstack([self.user_factors, later]), user_kinds=kinds, above_users=above)
+        if tree is not None:
+            tree = replace(tree, own=np.vstack([tree.own, later]))
+            later = tree.vectors(relatives_of(above, self.recipe.relatives)[:, len(self.user_factors) :])
+        kinds, factors = np.concatenate([self.user_kinds, kinds]), np.vstack([self.user_factors, later])
+        return replace(self, user_factors=factors, user_kinds=kinds, above_users=above, tree=tree)
 
     def with_items(self, told: pl.DataFrame) -> "FittedTextMatch":
         """The same where further items follow the known ones, a row of `item_id` and columns each."""
@@ -195,6 +218,7 @@ class _Pairs:
     drawn: int
     near_UH: np.ndarray | None
     near: int
+    relative_RUN: np.ndarray
 
     @cached_property
     def user_P(self) -> np.ndarray:
@@ -202,7 +226,9 @@ class _Pairs:
         return np.repeat(np.arange(self.met_UI.shape[0]), np.diff(self.met_UI.indptr))
 
     def batch(self, rows: Any, random: Any) -> tuple[Any, ...]:
-        """The texts of the users and of the candidates, and which of these belong to whom."""
+        """The texts of users and of candidates, which of these belong to whom, and where among the texts of users stand
+        those of the batch and their relatives.
+        """
         import torch
 
         user_B, item_B = self.user_P[rows.numpy()], self.met_UI.indices[rows.numpy()]
@@ -216,7 +242,27 @@ class _Pairs:
             parts.append(hard[hard >= 0])
         item_C = np.concatenate(parts)
         known_BC = torch.from_numpy(self.met_UI[user_B][:, item_C].toarray() > 0)
-        return *self.users.tensors(user_B), *self.items.tensors(item_C), known_BC
+        shown_V, own_B, relative_RBN = self._shown(user_B)
+        places = torch.from_numpy(own_B), torch.from_numpy(relative_RBN)
+        return *self.users.tensors(shown_V), *self.items.tensors(item_C), known_BC, *places
+
+    def _shown(self, user_B: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The users whose texts are read, and where among them stand those of the batch and their relatives."""
+        relative_RBN = self.relative_RUN[:, user_B]
+        there_RBN = relative_RBN >= 0
+        shown_V, place = np.unique(np.concatenate([user_B, relative_RBN[there_RBN]]), return_inverse=True)
+        place_RBN = np.full(relative_RBN.shape, -1)
+        place_RBN[there_RBN] = place[len(user_B) :]
+        return shown_V, place[: len(user_B)], place_RBN
+
+
+def _beside_relatives(net: "nn.Module", width: int, relations: Sequence[Relation]) -> Any:
+    """The network with what makes vectors beside relatives around it; itself where none count."""
+    if not relations:
+        return net
+    from shortlist.nn.texts import WithRelatives
+
+    return WithRelatives(net, len(relations), width)
 
 
 def _taught(
@@ -232,12 +278,13 @@ def _taught(
     batches = Batches(count, training.batch_of(count), order, pairs.batch, groups=kind_P)
 
     def loss(net: Any, batch: Any) -> Any:
-        *texts, known_BC = batch
+        *texts, known_BC, own_B, relative_RBN = batch
         each = len(texts) // 2
-        vectors = net(*texts[:each]), net(*texts[each:])
-        return losses.infonce(*vectors, known_BC, recipe.temperature, recipe.margin, recipe.margin_of)
+        own_VD, item_CD = net(*texts[:each]), net(*texts[each:])
+        user_BD = net.beside(own_VD, own_B, relative_RBN) if recipe.relatives else own_VD[own_B]
+        return losses.infonce(user_BD, item_CD, known_BC, recipe.temperature, recipe.margin, recipe.margin_of)
 
-    arrays = (pairs.met_UI.indptr, pairs.met_UI.indices, *pairs.users.arrays, *pairs.items.arrays)
+    arrays = (pairs.met_UI.indptr, pairs.met_UI.indices, *pairs.users.arrays, *pairs.items.arrays, pairs.relative_RUN)
     width = encoder.numbers + pairs.drawn
     of_round = training if recipe.rounds == 1 else training.in_part(f"round-{number}")
     path, found = trained(recipe, of_round, net.train(), loss, batches, width=width, arrays=arrays)

@@ -1,6 +1,6 @@
-"""Networks of texts: a vector for a bag of terms.
+"""Networks of texts: a vector for a bag of terms, and one for a text beside those around it in a tree.
 
-Shapes: B bags, E entries of them, D numbers of a vector.
+Shapes: B bags or users, E entries of bags, V texts, R relations, N relatives at most, D numbers of a vector.
 """
 
 import torch
@@ -24,3 +24,24 @@ class Bags(nn.Module):
         """The vectors (B × D) of bags that start at `start_B`; zeros for a bag of nothing."""
         summed = functional.embedding_bag(term_E, self.weight, start_B, mode="sum", per_sample_weights=weight_E)
         return functional.normalize(summed, dim=1)
+
+
+class WithRelatives(nn.Module):
+    """An encoder, and what makes vectors of users beside their relatives: see `models.relatives`."""
+
+    def __init__(self, encoder: nn.Module, relations: int, width: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.weight = nn.Parameter(torch.zeros(relations, width, width))
+
+    def forward(self, *texts: torch.Tensor) -> torch.Tensor:
+        """The vectors of texts alone."""
+        vectors: torch.Tensor = self.encoder(*texts)
+        return vectors
+
+    def beside(self, own_VD: torch.Tensor, own_B: torch.Tensor, relative_RBN: torch.Tensor) -> torch.Tensor:
+        """The vectors (B × D) of the users that stand at `own_B` among texts, their relatives at `relative_RBN`."""
+        there_RBN = (relative_RBN >= 0) & own_VD.detach().any(dim=1)[relative_RBN]
+        met_RBND = own_VD[relative_RBN.clamp(min=0)] * there_RBN[..., None]
+        mean_RBD = met_RBND.sum(dim=2) / there_RBN.sum(dim=2).clamp(min=1)[..., None]
+        return functional.normalize(own_VD[own_B] + torch.einsum("rbd,rde->be", mean_RBD, self.weight), dim=1)

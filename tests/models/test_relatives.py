@@ -1,0 +1,160 @@
+"""Relatives: who stands around a user in a tree, and what their texts add to its vector."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shortlist import pipeline
+from shortlist.config import parse
+from shortlist.dataset.dataset import Dataset
+from shortlist.dataset.texts import Text
+from shortlist.errors import ColumnError, ConfigError
+from shortlist.models.relatives import AT_MOST, FittedRelatives, relatives_of
+from shortlist.models.retrieval import Request
+from shortlist.models.text_encoders import NGrams, Pretrained
+from shortlist.models.text_match import FittedTextMatch, TextMatch
+from shortlist.nn.texts import WithRelatives
+from shortlist.pipeline import Pipeline
+from shortlist.training.plan import Training
+
+RELATIONS = ("parent", "siblings", "children")
+THEMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 11)), max_size=12))
+def test_relatives_are_those_of_the_tree(parents: list[int | None]) -> None:
+    above = pl.DataFrame({"id": range(len(parents)), "parent": parents}, schema={"id": pl.Int64, "parent": pl.Int64})
+    found = relatives_of(above, RELATIONS)
+    assert found.shape == (3, len(parents), AT_MOST)
+    for user, parent in enumerate(parents):
+        known = parent is not None and parent < len(parents)
+        wanted = (
+            [parent] if known else [],
+            [other for other, its in enumerate(parents) if other != user and its == parent] if known else [],
+            [other for other, its in enumerate(parents) if its == user],
+        )
+        for relation, those in enumerate(wanted):
+            mine = found[relation, user]
+            assert mine[mine >= 0].tolist() == those[:AT_MOST]
+            assert (mine[len(those[:AT_MOST]) :] == -1).all()
+
+
+def test_the_network_and_what_is_kept_of_it_say_the_same() -> None:
+    random = np.random.default_rng(3)
+    own = random.normal(size=(30, 6)).astype(np.float32)
+    own /= np.linalg.norm(own, axis=1)[:, None]
+    own[[4, 11]] = 0  # these two have no text
+    places = random.integers(-1, 30, size=(2, 30, AT_MOST))
+    net = WithRelatives(torch.nn.Identity(), 2, 6)
+    torch.nn.init.normal_(net.weight, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        told = net.beside(torch.from_numpy(own), torch.arange(30), torch.from_numpy(places)).numpy()
+    kept = FittedRelatives(own, net.weight.detach().numpy())
+    found = kept.vectors(places.astype(np.int32))
+    some = own.any(axis=1)
+    assert found[some] == pytest.approx(told[some], abs=1e-5)
+    assert not found[~some].any()
+    slow = own[0].copy()  # the formula, word for word
+    for relation in range(2):
+        those = [own[place] for place in places[relation, 0] if place >= 0 and own[place].any()]
+        slow += np.mean(those, axis=0) @ kept.weights[relation]
+    assert found[0] == pytest.approx(slow / np.linalg.norm(slow), abs=1e-5)
+    assert kept.vectors(places[:, 20:].astype(np.int32)) == pytest.approx(found[20:], abs=1e-7)
+
+
+def curriculum() -> Dataset:
+    """Topics whose own titles say nothing: what belongs to them only the title of the parent tells."""
+    random = np.random.default_rng(1)
+    roots = [f"root {theme}" for theme in THEMES]
+    leaves = [(f"leaf {n}", f"part {random.integers(1000)}", THEMES[n % 6]) for n in range(120)]
+    users = pl.DataFrame(
+        {
+            "user_id": roots + [name for name, _, _ in leaves],
+            "title": [*THEMES, *(title for _, title, _ in leaves)],
+            "parent_id": [None] * 6 + [f"root {theme}" for _, _, theme in leaves],
+        }
+    )
+    items = pl.DataFrame(
+        {"item_id": [f"item {n}" for n in range(60)], "title": [f"about {THEMES[n % 6]} {n}" for n in range(60)]}
+    )
+    events = pl.DataFrame(
+        [(name, f"item {6 * k + n % 6}") for n, (name, _, _) in enumerate(leaves[:90]) for k in range(10)],
+        schema=["user_id", "item_id"],
+        orient="row",
+    )
+    return Dataset.read(events, items, users)
+
+
+RECIPE = TextMatch(
+    users=Text(ancestors=0),
+    encoder=NGrams(factors=32, buckets=4096),
+    negatives=0,
+    relatives=("parent",),
+    training=Training(epochs=6, batch_size=64, learning_rate=0.02, weight_decay=0.0, epsilon=1e-8),
+)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return curriculum()
+
+
+@pytest.fixture(scope="module")
+def fitted(data: Dataset) -> FittedTextMatch:
+    return RECIPE.fit(data)
+
+
+def share_found(fitted: FittedTextMatch, data: Dataset, users: np.ndarray) -> float:
+    """The share of the first ten that are of the theme of the user's parent."""
+    found = fitted.retrieve(Request(users, 10))
+    names = data.user_ids.originals(found["user"]), data.item_ids.originals(found["item"])
+    themes = [int(str(name).split()[1]) % 6 for name in names[0]], [int(str(name).split()[1]) % 6 for name in names[1]]
+    return float(np.mean(np.array(themes[0]) == np.array(themes[1])))
+
+
+def test_what_only_the_parent_tells_is_learnt(fitted: FittedTextMatch, data: Dataset) -> None:
+    strangers = data.user_ids.numbers(pl.Series([f"leaf {n}" for n in range(90, 120)]))
+    alone = RECIPE.model_copy(update={"relatives": ()}).fit(data)
+    assert alone.tree is None
+    assert share_found(alone, data, strangers) < 0.4
+    assert share_found(fitted, data, strangers) > 0.9
+    start = RECIPE.fit(data.before(0))
+    assert start.tree is not None
+    assert start.user_factors == pytest.approx(start.tree.own, abs=1e-6)
+
+
+def test_a_later_user_stands_beside_its_parent(fitted: FittedTextMatch, data: Dataset) -> None:
+    table = data.engine.frame(data.users.order_by("user")).drop("user")
+    twin = table.filter(user_id="leaf 100").with_columns(user_id=pl.lit("new"))
+    place = data.user_ids.numbers(pl.Series(["leaf 100"]))[0]
+    longer = fitted.with_users(twin)
+    assert longer.user_factors[-1] == pytest.approx(fitted.user_factors[place], abs=1e-6)
+    assert np.array_equal(longer.user_factors[:-1], fitted.user_factors)
+    orphan = fitted.with_users(twin.with_columns(parent_id=pl.lit(None, pl.String)))
+    assert orphan.user_factors[-1] == pytest.approx(fitted.tree.own[place], abs=1e-6)  # type: ignore[union-attr]
+
+
+def test_what_is_stored_knows_relatives(data: Dataset, tmp_path: Path) -> None:
+    kept = Pipeline(retrievers=(RECIPE,), filter_seen=False).fit(data)
+    kept.save(tmp_path / "kept")
+    again = pipeline.load(tmp_path / "kept")
+    told = pl.DataFrame({"user_id": ["new"], "title": ["part 7"], "parent_id": ["root gamma"]})
+    lists = [one.with_users(told).recommend(["new"], 10) for one in (kept, again)]
+    assert lists[0].equals(lists[1])
+    assert [int(str(name).split()[1]) % 6 for name in lists[0]["item_id"]] == [2] * 10
+
+
+def test_without_a_tree_there_are_no_relatives(data: Dataset) -> None:
+    flat = data.engine.frame(data.users).drop("user", "parent_id")
+    without = Dataset.read(data.pairs(), data.engine.frame(data.items).drop("item"), flat)
+    with pytest.raises(ColumnError, match="relatives take a tree"):
+        RECIPE.fit(without)
+    with pytest.raises(ValueError, match="relatives is for training"):
+        TextMatch(encoder=Pretrained(folder="none"), relatives=("parent",))
+    with pytest.raises(ConfigError, match="siblings"):
+        parse(TextMatch, {"relatives": ["cousins"]})
