@@ -78,6 +78,32 @@ def test_a_new_topic_is_answered_after_loading(fitted: FittedPipeline, split: sl
     assert loaded.recommend(["new"], 5).is_empty()
 
 
+def test_the_best_are_read_again_before_lists_end(split: sl.Split, tmp_path: Path) -> None:
+    encoder = sl.NGrams(factors=16, buckets=4096)
+    recipe = RECIPE.model_copy(update={"reranker": sl.CrossEncoder(encoder=encoder, best=10)})
+    fitted = recipe.fit(split.train, seed=1)
+    users = split.test.pairs()["user_id"].unique(maintain_order=True)
+    lists = fitted.recommend(users, 40)
+    assert lists["score"].is_between(0, 1).all()
+    # Both opinions count: without the second one the lists are others.
+    plain = replace(fitted, reranker=None, cut=None).recommend(users, 40)
+    again = replace(fitted, cut=None).recommend(users, 40)
+    assert not plain["item_id"].equals(again["item_id"])
+    assert fitted.reranker is not None
+    assert fitted.reranker.losses["by both"] <= fitted.reranker.losses["by the score"]
+    fitted.save(tmp_path / "run")
+    loaded = sl.load(tmp_path / "run")
+    assert loaded.recommend(users, 40).equals(lists)
+    known = split.train.engine.frame(split.train.users.filter(split.train.users.user_id == users[0]))
+    twin = known.select(pl.lit("new").alias("user_id"), "parent_id", "title", "language")
+    assert not loaded.with_users(twin).recommend(["new"], 5).is_empty()
+    assert recipe.fit(split.train, seed=1).recommend(users, 40).equals(lists)
+    with pytest.raises(ValueError, match="a reranker is fitted to what a ranker says"):
+        sl.Pipeline(retrievers=RECIPE.retrievers, reranker=sl.CrossEncoder())
+    written = parse(sl.Pipeline, recipe.model_dump())
+    assert written == recipe
+
+
 def test_the_same_seed_gives_the_same_lists(fitted: FittedPipeline, split: sl.Split) -> None:
     users = split.test.pairs()["user_id"].unique(maintain_order=True)
     assert RECIPE.fit(split.train, seed=1).recommend(users, 40).equals(fitted.recommend(users, 40))
@@ -121,7 +147,7 @@ def test_a_cut_without_a_ranker_is_an_error() -> None:
         sl.Pipeline(retrievers=(sl.TextSearch(),), cut=sl.Cut())
 
 
-def test_the_report_shows_where_lists_end(tmp_path: Path) -> None:
+def test_the_report_shows_what_is_read_again_and_where_lists_end(tmp_path: Path) -> None:
     made = samples.curriculum(topics=240, contents=500, pairs=650, seed=1)
     for name, table in (("links", made.events), ("contents", made.items), ("topics", made.users)):
         table.write_parquet(tmp_path / f"{name}.parquet")
@@ -129,7 +155,7 @@ def test_the_report_shows_where_lists_end(tmp_path: Path) -> None:
         "data": {"events": str(tmp_path / "links.parquet"), "items": str(tmp_path / "contents.parquet")}
         | {"users": str(tmp_path / "topics.parquet")},
         "split": {"kind": "k_fold", "k": 4, "by": {"depth": 2}, "keep_items": True},
-        "pipeline": RECIPE.model_dump(mode="json"),
+        "pipeline": RECIPE.model_dump(mode="json") | {"reranker": {"best": 10, "encoder": {"kind": "n_grams"}}},
         "metrics": ["f2"],
         "k": 40,
         "out": str(tmp_path / "run"),
@@ -143,6 +169,12 @@ def test_the_report_shows_where_lists_end(tmp_path: Path) -> None:
     assert taken["f_beta"] == max(row["f_beta"] for row in cut["rules"])
     hits = lists.join(run.truth, on=["user_id", "item_id"], how="semi").height
     assert sum(row["rows"] * row["truth"] for row in cut["calibration"]) == pytest.approx(hits)
+    assert run.reranker is not None
+    told = run.pipeline.reranker
+    assert told is not None
+    assert run.reranker["losses"] == told.losses
     page = sl.report(run).read_text(encoding="utf-8")
+    assert "are read again; log-odds = " in page
+    assert f"{told.losses['by both']:.4f}" in page
     assert "Where lists end" in page
     assert f"{taken['f_beta']:.4f}" in page

@@ -14,7 +14,7 @@ NAMES = {
     *("k_fold", "rolling", "Tree", "check", "Findings"),
     *("Popular", "Repurchase", "CoVisit", "SameAttribute", "UserKNN", "LambdaMART", "Features"),
     *("ItemKNN", "EASE", "GraphFilter", "ALS", "BPR", "MatrixFactorization", "Next"),
-    *("TextSearch", "TextMatch", "NGrams", "Pretrained", "Text", "MatchFeatures", "Cut", "Folds"),
+    *("TextSearch", "TextMatch", "NGrams", "Pretrained", "Text", "MatchFeatures", "CrossEncoder", "Cut", "Folds"),
     *(
         "Regression",
         "FittedRegression",

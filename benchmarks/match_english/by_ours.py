@@ -1,6 +1,7 @@
 """What match-english measures, a process of its own each.
 
 python by_ours.py recall search|frozen|tuned FOLDER
+python by_ours.py whole none|ours|minilm FOLDER
 python by_ours.py memory nothing|layers|texts FOLDER
 """
 
@@ -13,9 +14,10 @@ import polars as pl
 
 import shortlist as sl
 from match_channels import channels
+from match_channels.whole import RECIPE, K, figures
 from shortlist.training.memory import peak
 
-K, FOLDS, TOKENS, BATCH, STEPS = 50, 5, 64, 64, 5
+FOLDS, TOKENS, BATCH, STEPS = 5, 64, 64, 5
 PLAN = {"epochs": 3, "batch_size": BATCH, "learning_rate": 5e-5, "weight_decay": 0.01, "warm_up": 0.1, "epsilon": 1e-8}
 
 
@@ -55,6 +57,22 @@ def recall(name: str, folder: str) -> dict[str, Any]:
     return told | {"seconds": time.perf_counter() - started}
 
 
+def whole(name: str, folder: str) -> dict[str, Any]:
+    """F2 of every topic by the whole, in one order, with what reads the best again; and what that is worth."""
+    minilm = sl.Pretrained(folder=folder, fine_tune=True)
+    rerankers = {"none": None, "ours": sl.CrossEncoder(), "minilm": sl.CrossEncoder(encoder=minilm)}
+    told: dict[str, Any] = {"f2": [], "losses": []}
+    started = time.perf_counter()
+    for fold in sl.k_fold(english(), FOLDS, by=sl.Tree(depth=2), keep_items=True):
+        pipeline = RECIPE.model_copy(update={"reranker": rerankers[name]}).fit(fold.train)
+        truth = fold.test.pairs()
+        lists = pipeline.recommend(truth["user_id"].unique(maintain_order=True), K)
+        told["f2"] += figures(lists, truth, cut=True)["f2"].tolist()
+        told["losses"].append(None if pipeline.reranker is None else dict(pipeline.reranker.losses))
+        print(name, len(told["f2"]), "topics", pipeline.reranker or "", file=sys.stderr, flush=True)
+    return told | {"seconds": time.perf_counter() - started}
+
+
 def memory(recompute: Any, folder: str) -> dict[str, float]:
     """The memory that is told, and that is taken, of texts that are all longer than is looked at."""
     import pytorch_lightning  # noqa: F401
@@ -75,5 +93,5 @@ def memory(recompute: Any, folder: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    made = {"recall": recall, "memory": memory}[sys.argv[1]](*sys.argv[2:])
+    made = {"recall": recall, "whole": whole, "memory": memory}[sys.argv[1]](*sys.argv[2:])
     print(json.dumps(made))

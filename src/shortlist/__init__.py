@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from shortlist.models.text_search import TextSearch
     from shortlist.models.user_knn import UserKNN
     from shortlist.pipeline import FittedPipeline, Pipeline
+    from shortlist.ranking.cross_encoder import CrossEncoder
     from shortlist.ranking.cutting import Cut
     from shortlist.ranking.features import Features
     from shortlist.ranking.lessons import Folds
@@ -82,6 +83,7 @@ __all__ = [
     "ColumnError",
     "Columns",
     "ConfigError",
+    "CrossEncoder",
     "Cut",
     "DataError",
     "Dataset",
@@ -197,6 +199,7 @@ _HOMES = {
     "TextMatch": "models.text_match",
     "TextSearch": "models.text_search",
     "MatchFeatures": "ranking.match_features",
+    "CrossEncoder": "ranking.cross_encoder",
     "Cut": "ranking.cutting",
     "Folds": "ranking.lessons",
     "UserKNN": "models.user_knn",

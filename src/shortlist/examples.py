@@ -117,7 +117,9 @@ def _shown(pipeline: FittedPipeline, lists: pl.DataFrame, users: pl.Series) -> p
         user=pl.Series(pipeline.user_ids.numbers(theirs["user_id"])),
         item=pl.Series(pipeline.item_ids.numbers(theirs["item_id"])),
     )
-    retrieving = replace(pipeline, features=None, ranker=None, cut=None)  # who brought what needs no features
+    retrieving = replace(
+        pipeline, features=None, ranker=None, reranker=None, cut=None
+    )  # who brought what needs no features
     brought = retrieving.candidates(users.to_numpy())
     ranks = brought.select("user", "item", **{name: pl.col(f"rank_{name}") for name in pipeline.retrievers})
     return theirs.join(ranks, on=["user", "item"], how="left").sort("user", "rank")

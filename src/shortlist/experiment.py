@@ -74,6 +74,8 @@ def _of_events(settings: Settings, contents: Path, manifest: dict[str, Any], cos
                 write_figures(contents, "inside", judged_numbers.looked_into(fitted, learnt))
             elif fitted.ranker is not None:
                 write_figures(contents, "importances", fitted.ranker.importances().to_dicts())
+            if isinstance(fitted, FittedPipeline) and fitted.reranker is not None:
+                write_figures(contents, "reranker", fitted.reranker.to_dict())
         with step("store the run"):
             manifest[name] = store.write(contents / name, fitted)
     return said

@@ -71,8 +71,8 @@ def judged(settings: Settings, split: Split, pipeline: FittedPipeline, contents:
     write_figures(contents, "examples", shown)
     if pipeline.cut is not None:
         write_figures(contents, "cut", _how_lists_end(pipeline.cut, lists, truth))
-    ends = "" if pipeline.cut is None else f"\n\n{pipeline.cut}"
-    return f"\n\ncandidates of {dissected.users:,} users, by source\n{dissected}{ends}\n\n{found}"
+    after = "".join(f"\n\n{what}" for what in (pipeline.reranker, pipeline.cut) if what is not None)
+    return f"\n\ncandidates of {dissected.users:,} users, by source\n{dissected}{after}\n\n{found}"
 
 
 def _evaluation(
@@ -106,7 +106,7 @@ def _anatomy(settings: Settings, pipeline: FittedPipeline, lists: pl.DataFrame, 
     numbers = pipeline.user_ids.numbers(users)
     # Who brought what needs no features; one retriever alone may have been asked for more than the candidates.
     deep = pipeline.recipe.model_copy(update={"candidates": max(settings.k, pipeline.recipe.candidates)})
-    retrieving = replace(pipeline, recipe=deep, features=None, ranker=None, cut=None)
+    retrieving = replace(pipeline, recipe=deep, features=None, ranker=None, reranker=None, cut=None)
     blocks = []
     for start in range(0, len(numbers), USERS_AT_ONCE):
         rows = by_source(retrieving.candidates(numbers[start : start + USERS_AT_ONCE]))

@@ -20,10 +20,12 @@ from shortlist.models.retrieval import Request, Retriever
 from shortlist.moments import Duration, microseconds
 from shortlist.progress import reached, step
 from shortlist.ranking.candidates import FUSION_OFFSET, first_source, gather
+from shortlist.ranking.cross_encoder import BothTexts, CrossEncoder, FittedCrossEncoder
 from shortlist.ranking.cutting import Cut, FittedCut
 from shortlist.ranking.features import Features, FeatureTables
 from shortlist.ranking.lessons import Folds, Lesson, by_fold, by_horizon, out_of_fold
 from shortlist.ranking.match_features import FittedMatchFeatures, MatchFeatures
+from shortlist.ranking.pair_encoders import FittedTermPairs, FittedTokenPairs
 from shortlist.ranking.ranker import FittedLambdaMART, LambdaMART
 from shortlist.seeds import Seeds
 from shortlist.similar import similar
@@ -67,6 +69,8 @@ class Pipeline(Config):
     """Past horizons that the ranker learns from, one before the other."""
     folds: Folds | None = None
     """Users held out in turn, for the ranker to learn what strangers want; none: it learns from past horizons."""
+    reranker: CrossEncoder | None = None
+    """Reads the texts of the best of each list again; none: the ranker's order stays. It needs a ranker."""
     cut: Cut | None = None
     """Where lists end; none: they are as long as is asked for. It needs a ranker."""
     negatives: float = Field(0.1, gt=0, le=1)
@@ -80,25 +84,37 @@ class Pipeline(Config):
         return len(self.retrievers) == 1 and self.ranker is None
 
     @model_validator(mode="after")
-    def _a_cut_has_a_ranker(self) -> "Pipeline":
-        if self.cut is not None and self.ranker is None:
-            raise ValueError("a cut is fitted to what a ranker says of lists: name a ranker, or leave the cut out")
+    def _what_follows_a_ranker_has_one(self) -> "Pipeline":
+        for name in ("reranker", "cut"):
+            if getattr(self, name) is not None and self.ranker is None:
+                raise ValueError(f"a {name} is fitted to what a ranker says of lists: name a ranker, or no {name}")
         return self
+
+    @property
+    def judges_lists(self) -> bool:
+        """Whether something follows the ranker, which learns from lists that the ranker does not know."""
+        return self.reranker is not None or self.cut is not None
 
     def fit(self, data: Dataset, *, seed: int = 0) -> "FittedPipeline":
         """The fitted pipeline, as of the end of the data. The same seed gives the same bits on one machine."""
         seeds = Seeds(seed)
         recipe = _decided(self, data)
-        ranker = cut = None
+        ranker = reranker = cut = None
         if self.ranker is not None:
             lessons = list(_learnt_from(recipe, data, seeds))
             with step("fit the ranker"):
                 ranker = self.ranker.fit(pl.concat([lesson.learnt for lesson in lessons]), seeds=seeds)
-            if self.cut is not None:
-                with step("fit where lists end"):
-                    cut = self.cut.fit(*out_of_fold(self.ranker, lessons, seeds))
+            if self.judges_lists:
+                with step("score lists that the ranker has not learnt from"):
+                    scored, wanted = out_of_fold(self.ranker, lessons, seeds)
+                if self.reranker is not None:
+                    reranker, scored = self.reranker.fit(data, scored, seeds)
+                if self.cut is not None:
+                    with step("fit where lists end"):
+                        cut = self.cut.fit(scored, wanted)
         with step("fit the retrievers on everything"):
-            return _as_of_the_end(recipe, data, ranker, cut)
+            fitted = _as_of_the_end(recipe, data, ranker)
+        return replace(fitted, reranker=reranker, cut=cut)
 
 
 def _decided(recipe: Pipeline, data: Dataset) -> Pipeline:
@@ -124,12 +140,10 @@ def _learnt_from(recipe: Pipeline, data: Dataset, seeds: Seeds) -> Iterator[Less
             hits = data.engine.frame(part.came.events.select("user", "item").distinct())
             then = _as_of_the_end(recipe, part.known, ranker=None)
             rows = then.candidates(hits["user"].unique().sort().to_numpy())
-            yield Lesson.of(rows, hits, part, recipe.negatives, seeds, judged=recipe.cut is not None)
+            yield Lesson.of(rows, hits, part, recipe.negatives, seeds, judged=recipe.judges_lists)
 
 
-def _as_of_the_end(
-    recipe: Pipeline, data: Dataset, ranker: FittedLambdaMART | None, cut: FittedCut | None = None
-) -> "FittedPipeline":
+def _as_of_the_end(recipe: Pipeline, data: Dataset, ranker: FittedLambdaMART | None) -> "FittedPipeline":
     """Retrievers and features that have seen all of `data`, behind a ranker that may have been learnt before."""
     names = source_names(recipe.retrievers)
     retrievers = {name: model.fit(data) for name, model in zip(names, recipe.retrievers, strict=True)}
@@ -140,7 +154,8 @@ def _as_of_the_end(
         retrievers=retrievers,
         features=None if recipe.ranker is None else recipe.features.fit(data, retrievers),
         ranker=ranker,
-        cut=cut,
+        reranker=None,
+        cut=None,
         seen=data.engine.frame(data.events.select("user", "item").distinct().order_by("user", "item")),
     )
 
@@ -155,6 +170,7 @@ class FittedPipeline:
     retrievers: Mapping[str, Retriever]
     features: FeatureTables | FittedMatchFeatures | None
     ranker: FittedLambdaMART | None
+    reranker: FittedCrossEncoder | None
     cut: FittedCut | None
     seen: pl.DataFrame
 
@@ -234,7 +250,9 @@ class FittedPipeline:
         """
         told, item_ids = _later(items, self.item_ids)
         features = None if self.features is None else self.features.with_items(told, len(self.item_ids))
-        return replace(self, item_ids=item_ids, retrievers=self._told("with_items", told), features=features)
+        reranker = None if self.reranker is None else self.reranker.with_items(told)
+        retrievers = self._told("with_items", told)
+        return replace(self, item_ids=item_ids, retrievers=retrievers, features=features, reranker=reranker)
 
     def with_users(self, users: Any) -> "FittedPipeline":
         """The same where further users are known, such as new topics: see `with_items`.
@@ -243,7 +261,9 @@ class FittedPipeline:
         """
         told, user_ids = _later(users, self.user_ids)
         features = None if self.features is None else self.features.with_users(told)
-        return replace(self, user_ids=user_ids, retrievers=self._told("with_users", told), features=features)
+        reranker = None if self.reranker is None else self.reranker.with_users(told)
+        retrievers = self._told("with_users", told)
+        return replace(self, user_ids=user_ids, retrievers=retrievers, features=features, reranker=reranker)
 
     def _told(self, how: str, told: pl.DataFrame) -> dict[str, Retriever]:
         """The retrievers after they were told of later users or items, those that can be told."""
@@ -287,6 +307,8 @@ class FittedPipeline:
         rows = self._candidates(request)
         fused = pl.col("fused").cast(pl.Float64)
         rows = rows.with_columns(score=fused) if self.ranker is None else self.ranker.best(rows, k)
+        if self.reranker is not None:
+            rows = self.reranker.rescored(rows)
         if self.cut is not None:
             rows = rows.filter(self.cut.keeps(rows["user"], rows["score"]))
             rows = rows.with_columns(score=pl.Series(self.cut.probability(rows["score"].to_numpy())))
@@ -342,6 +364,7 @@ _KINDS: dict[str, type] = models.KINDS | {
     for kind in (
         *(Pipeline, FittedPipeline, IdMap, Features, FeatureTables, MatchFeatures, FittedMatchFeatures),
         *(LambdaMART, FittedLambdaMART, Cut, FittedCut),
+        *(BothTexts, CrossEncoder, FittedCrossEncoder, FittedTermPairs, FittedTokenPairs),
     )
 }
 _NO_ROWS = pl.DataFrame(

@@ -148,6 +148,12 @@ class Run:
         return self._rows("importances")
 
     @property
+    def reranker(self) -> dict[str, Any] | None:
+        """What reading the best again is worth (`told`, `losses`); None without a reranker, and in an older run."""
+        stored = self._stored("reranker")
+        return None if stored is None else dict(stored)
+
+    @property
     def cut(self) -> dict[str, Any] | None:
         """Where lists end: see `judged_lists`; None without a cut, and in an older run."""
         stored = self._stored("cut")

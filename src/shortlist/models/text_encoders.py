@@ -10,7 +10,8 @@ Source of sentence encoders: Reimers, Gurevych, "Sentence-BERT", EMNLP 2019.
 Shapes: N texts, T terms, D numbers of a vector, E entries of rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -250,7 +251,7 @@ class Pretrained(Config):
     def opened(self) -> "OpenedPretrained":
         """The network and its tokenizer. A folder that holds none raises `ConfigError`."""
         folder = Path(self.folder)
-        return OpenedPretrained(self, _network(self, folder), _files(folder))
+        return OpenedPretrained(self, _network(self, folder), files_of(folder))
 
 
 @dataclass(frozen=True)
@@ -314,11 +315,9 @@ class OpenedPretrained:
         """What is kept of it: the files that it came from, or those of what it has become."""
         if not self.learns:
             return FittedPretrained(self.recipe, self.files)
-        from shortlist.nn.sentences import written
+        from shortlist.nn.directories import written
 
-        with TemporaryDirectory() as folder:
-            written(network.inner, Path(folder))
-            return FittedPretrained(self.recipe, {k: np.array(v) for k, v in _files(Path(folder)).items()})
+        return FittedPretrained(self.recipe, packed(lambda folder: written(network.inner, folder)))
 
     def encode(self, rows: "Tokens") -> np.ndarray:
         """The vectors (float32, N × D) of texts, of length one; zeros for a text of nothing.
@@ -395,12 +394,8 @@ class FittedPretrained:
 
     @cached_property
     def _opened(self) -> OpenedPretrained:
-        with TemporaryDirectory() as folder:
-            for name, content in self.files.items():
-                file = Path(folder) / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                content.tofile(file)
-            return OpenedPretrained(self.recipe, _network(self.recipe, Path(folder)), self.files)
+        with unpacked(self.files) as folder:
+            return OpenedPretrained(self.recipe, _network(self.recipe, folder), self.files)
 
     def read(self, fields: Fields, salts: np.ndarray, side: Side) -> Tokens:
         """The tokens of each text."""
@@ -421,19 +416,38 @@ def joined(fields: Fields) -> pl.Series:
 def _network(recipe: Pretrained, folder: Path) -> "Sentences":
     torch_for("an encoder of sentences")
     try:
-        from shortlist.nn.sentences import Sentences, opened
+        from shortlist.nn.directories import opened
+        from shortlist.nn.sentences import Sentences
     except ModuleNotFoundError:
         raise MissingExtraError("sentence-transformers", "text", "an encoder of sentences") from None
     return Sentences(opened(folder), recipe.tokens, recipe.at_once, recipe.recompute).eval()
 
 
-def _files(folder: Path) -> dict[str, np.ndarray]:
+def files_of(folder: Path) -> dict[str, np.ndarray]:
     """The files of a directory that an encoder needs, mapped: settings, tokenizer, weights."""
     names = sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file() and file.suffix in KEPT)
     wanted = [name for name in names if not {"onnx", "openvino", "checkpoints"} & set(name.parts)]
     return {
         name.as_posix(): np.memmap(folder / name, np.uint8, "r") for name in wanted if (folder / name).stat().st_size
     }
+
+
+def packed(write: Callable[[Path], None]) -> dict[str, np.ndarray]:
+    """The files that are written to a directory, in memory."""
+    with TemporaryDirectory() as folder:
+        write(Path(folder))
+        return {name: np.array(content) for name, content in files_of(Path(folder)).items()}
+
+
+@contextmanager
+def unpacked(files: Mapping[str, np.ndarray]) -> Iterator[Path]:
+    """A directory of these files, for as long as is needed."""
+    with TemporaryDirectory() as folder:
+        for name, content in files.items():
+            file = Path(folder) / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            content.tofile(file)
+        yield Path(folder)
 
 
 def _runs(lengths: np.ndarray, at_once: int) -> Sequence[slice]:

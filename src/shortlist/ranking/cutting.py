@@ -1,7 +1,7 @@
 """Cut: where a list ends, so that the set of what it answers is best.
 
 Each candidate's probability p to be wanted is a logistic function of the ranker's score, fitted on lists that the
-ranker has not learnt from (Platt, "Probabilistic outputs for support vector machines", 1999). Rules:
+ranker has not learnt from (`logistic`). Rules:
 
 - top_k: as many as `value`;
 - threshold: while p ≥ value;
@@ -23,6 +23,7 @@ import polars as pl
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from shortlist.config import Config
+from shortlist.ranking import logistic
 
 VALUES = {
     "expected": (0.0,),
@@ -31,8 +32,6 @@ VALUES = {
     "top_k": (1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 14.0, 20.0, 30.0, 50.0),
 }
 """What is tried of each rule; of equal ones the first."""
-_FURTHEST = 30.0
-"""Log-odds beyond which a score says no more."""
 
 
 class Cut(Config):
@@ -62,7 +61,7 @@ class Cut(Config):
 
         `wanted` says how many items each `list` wants (`wanted`), found or not.
         """
-        slope, intercept = _platt(scored["score"].to_numpy(), scored["hit"].to_numpy())
+        slope, intercept = logistic.fit(scored.select("score").to_numpy(), scored["hit"].to_numpy()).tolist()
         found = scored.group_by("list").agg(found=pl.col("hit").sum())
         missed = wanted.join(found, on="list", how="left").select(pl.col("wanted") - pl.col("found").fill_null(0))
         lost = float(missed.to_series().mean() or 0)  # type: ignore[arg-type]
@@ -112,7 +111,7 @@ class FittedCut:
 
     def probability(self, scores: np.ndarray) -> np.ndarray:
         """How likely a candidate of such a score is wanted (float64)."""
-        return _sigmoid(self.slope * scores + self.intercept)
+        return logistic.probability(self.slope * scores + self.intercept)
 
     def quality(self, scored: pl.DataFrame, wanted: pl.DataFrame) -> float:
         """The mean F-beta of the lists of `fit` after the cut; a list that nobody scored counts 0."""
@@ -132,30 +131,3 @@ class FittedCut:
             ordered.with_columns(gain=gain).group_by("list").agg(longest=pl.col("place").get(pl.col("gain").arg_max()))
         )
         return ordered.join(best, on="list", how="left", maintain_order="left").sort("row")["longest"]
-
-
-def _platt(scores: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
-    """The slope and the intercept of the logistic regression of hits on scores, by Newton's method.
-
-    As Platt has it, a hit counts (H + 1) / (H + 2) and a miss 1 / (M + 2): what separates perfectly has an end too.
-    """
-    count = float(hits.sum())
-    target = np.where(hits > 0, (count + 1) / (count + 2), 1 / (len(hits) - count + 2))
-    shift, spread = float(scores.mean()), float(scores.std()) or 1.0
-    x = np.stack([(scores - shift) / spread, np.ones(len(scores))])
-    weights = np.array([0.0, np.log((count + 1) / (len(hits) - count + 1))])
-    for _ in range(100):
-        p = _sigmoid(weights @ x)
-        slope = x @ (p - target)
-        curve = (x * (p * (1 - p))) @ x.T + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curve, slope)
-        longest = np.abs(step).max()
-        weights = weights - step * min(1.0, 2.0 / max(longest, 1e-12))
-        if longest < 1e-9:
-            break
-    return float(weights[0] / spread), float(weights[1] - weights[0] * shift / spread)
-
-
-def _sigmoid(log_odds: np.ndarray) -> np.ndarray:
-    sigmoid: np.ndarray = 1 / (1 + np.exp(-np.clip(log_odds, -_FURTHEST, _FURTHEST)))
-    return sigmoid

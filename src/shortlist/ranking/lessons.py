@@ -41,7 +41,7 @@ class Part:
 @dataclass(frozen=True)
 class Lesson:
     """What a ranker learns from (`list`, `hit`, the features), and the whole lists where they are judged too (`judged`,
-    the same columns); `wanted` says how many hits each `list` wants (`wanted`), found or not.
+    with `user` and `item`); `wanted` says how many hits each `list` wants (`wanted`), found or not.
     """
 
     learnt: pl.DataFrame
@@ -59,7 +59,7 @@ class Lesson:
         drawn = pl.Series(seeds.generator(f"negatives {part.number}").random(rows.height) < share)
         found = pl.col("hit").max().over("user") == 1
         learnt = rows.filter(found & ((pl.col("hit") == 1) | drawn)).drop("user", "item")
-        whole = rows.drop("user", "item") if judged else None
+        whole = rows if judged else None
         return cls(learnt, whole, hits.select(of).group_by("list").agg(wanted=pl.len()))
 
 
@@ -80,14 +80,14 @@ def by_fold(data: Dataset, folds: Folds, seed: int) -> Iterator[Part]:
 
 
 def out_of_fold(ranker: LambdaMART, lessons: list[Lesson], seeds: Seeds) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Every lesson's lists (`list`, `hit`, `score`) in the scores of a ranker that learnt from the others alone, and
-    how many hits each wants.
+    """Every lesson's lists (`list`, `user`, `item`, `hit`, `score`) in the scores of a ranker that learnt from the
+    others alone, and how many hits each wants.
     """
     scored = []
     for place, lesson in enumerate(lessons):
         others = [other.learnt for at, other in enumerate(lessons) if at != place]
         if lesson.judged is None or not others:
-            raise ConfigError("where lists end is learnt from lists that the ranker does not know: it takes 2 slices")
+            raise ConfigError("what follows a ranker is learnt from lists that it does not know: it takes 2 slices")
         scores = ranker.fit(pl.concat(others), seeds=seeds).score(lesson.judged)
-        scored.append(lesson.judged.select("list", "hit", score=pl.Series(scores)))
+        scored.append(lesson.judged.select("list", "user", "item", "hit", score=pl.Series(scores)))
     return pl.concat(scored), pl.concat([lesson.wanted for lesson in lessons])

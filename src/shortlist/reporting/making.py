@@ -46,7 +46,16 @@ def features_section(report: Report) -> Section | None:
         "How much each feature lowers what the trees minimise, summed over all splits. Features that tell the same "
         "share what either would have alone."
     )
-    return Section("features", "What the ranker looks at", lead, (figure,))
+    return Section("features", "What the ranker looks at", lead, (figure, *_read_again(report.reranker)))
+
+
+def _read_again(reranker: dict[str, Any] | None) -> tuple[Block, ...]:
+    """What the opinion of a cross-encoder is worth beside that of the ranker."""
+    if reranker is None:
+        return ()
+    losses = tuple((name, numbers.value(loss)) for name, loss in reranker["losses"].items())
+    told = str(reranker["told"])
+    return Prose(f"{told[:1].upper()}{told[1:]}."), Table(("log loss", "of the best"), losses, frozenset({"log loss"}))
 
 
 def training_section(rows: list[dict[str, Any]] | None) -> Section | None:

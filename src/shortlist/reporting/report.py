@@ -89,6 +89,8 @@ class Report:
     anatomy: dict[str, Any] | None
     slices: list[dict[str, Any]]
     importances: list[dict[str, Any]]
+    reranker: dict[str, Any] | None
+    """What reading the best of each list again is worth, of a pipeline that does."""
     cut: dict[str, Any] | None
     """Where lists end, of a pipeline that cuts them."""
     examples: list[dict[str, Any]]
@@ -123,6 +125,7 @@ def gather(run: Run) -> Report:
         anatomy=dissected,
         slices=run.slices or [],
         importances=run.importances or [],
+        reranker=run.reranker,
         cut=run.cut,
         examples=run.examples or [],
         profile=run.profile,
