@@ -9,6 +9,8 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -45,6 +47,17 @@ def row(data: str, model: str, version: str, metric: str, value: float, **more: 
             "value": value,
         }
     )
+
+
+def interval(each: np.ndarray) -> dict[str, float]:
+    """The mean of each unit's figure less (`low`) and plus (`high`) 1.96 standard errors."""
+    error = 1.96 * float(each.std(ddof=1)) / np.sqrt(len(each))
+    return {"low": float(each.mean() - error), "high": float(each.mean() + error)}
+
+
+def gained(each: np.ndarray) -> dict[str, float]:
+    """The mean of what each unit gained (`gain`), and its interval."""
+    return {"gain": float(each.mean())} | {f"gain_{end}": value for end, value in interval(each).items()}
 
 
 def commit() -> str:

@@ -46,15 +46,14 @@ def main() -> None:
         told, commits = ({name: run[part] for name, run in runs.items()} for part in ("told", "commit"))
         squares = {name: np.array(found["squares"]) for name, found in told.items()}
         for name, title in NAMES.items():
-            mean, low, high = interval(squares[name])
-            more = {"low": low**0.5, "high": high**0.5, "draw": draw, "seconds": told[name]["seconds"]}
-            more |= {"commit": commits[name]}
+            ends = {end: value**0.5 for end, value in _result.interval(squares[name]).items()}
+            more = ends | {"draw": draw, "seconds": told[name]["seconds"], "commit": commits[name]}
             if name == "tuned":
                 frozen = min(squares["frozen"], squares["best"], key=lambda each: float(each.mean()))
-                ends = interval(frozen - squares[name])
-                more |= dict(zip(("gain", "gain_low", "gain_high"), ends, strict=True))
-                figures[f"gain_low_{draw}"] = ends[1]
-            rows.append(_result.row("reddit_top, 20,000 titles", title, version, "rmsle", mean**0.5, **more))
+                more |= _result.gained(frozen - squares[name])
+                figures[f"gain_low_{draw}"] = more["gain_low"]
+            rmsle = float(squares[name].mean()) ** 0.5
+            rows.append(_result.row("reddit_top, 20,000 titles", title, version, "rmsle", rmsle, **more))
     found = once("speed", SCRIPT, "speed", folder, str(TIMES))["told"]
     for what in ("encoded", "trained"):
         median = {who: float(np.median(found[f"{who} {what}"])) for who in ("ours", "naive")}
@@ -64,12 +63,6 @@ def main() -> None:
             title = "MiniLM by Shortlist" if who == "ours" else "MiniLM by a naive loop"
             rows.append(_result.row("reddit_top, titles", title, version, f"texts a second {what}", value, **more))
     _result.write("engage-minilm", figures, rows)
-
-
-def interval(each: np.ndarray) -> tuple[float, float, float]:
-    """The mean, and 1.96 standard errors to either side of it."""
-    mean, error = float(each.mean()), 1.96 * float(each.std(ddof=1)) / np.sqrt(len(each))
-    return mean, float(mean - error), float(mean + error)
 
 
 if __name__ == "__main__":

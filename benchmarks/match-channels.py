@@ -10,7 +10,8 @@ a fold is known when its lists are made, the number of items at which they end i
 What is not cut has no length of its own: its F2 is the best of lengths 1 to 20 and of margins below the best score,
 found on the very topics that it is judged on, which favours it. recall@50 of the steps without a ranker is that of
 their first 50; "union" is the first 50 of the ranker among the candidates of the union. A step's gain over the one
-before is paired by topic. multilingual-e5-small, in four bits, is asked as it is (`_encoders.py`), by itself and in the
+before is paired by topic. Of the whole it is told what a source less, one more, and a cross-encoder that reads the best
+20 of each list again do. multilingual-e5-small, in four bits, is asked as it is (`_encoders.py`), by itself and in the
 whole; its vectors are kept between folds, so its seconds are not counted.
 
 Intervals: 1.96 standard errors over topics.
@@ -53,27 +54,21 @@ def main() -> None:
     last: dict[str, np.ndarray] = {}
     for name, told in whole["steps"].items():
         for metric, each in told.items():
-            more = interval(each) | {"split": f"{FOLDS} folds, depth {DEPTH}", "topics": len(each)}
+            more = _result.interval(each) | {"split": f"{FOLDS} folds, depth {DEPTH}", "topics": len(each)}
             if metric in last:
-                gain = interval(each - last[metric])
-                more |= {
-                    "gain": float(np.mean(each - last[metric])),
-                    "gain_low": gain["low"],
-                    "gain_high": gain["high"],
-                }
+                more |= _result.gained(each - last[metric])
             rows.append(_result.row("le_channels", name, version, metric, float(each.mean()), **more))
             last[metric] = each
     others = {("the whole", depth): judged(data, depth, {}) for depth in (1, 3)}
-    others["the whole without TextMatch", DEPTH] = judged(data, DEPTH, {}, SEARCHES)
-    others["the whole and multilingual-e5-small", DEPTH] = judged(data, DEPTH, {}, (*SOURCES, E5))
+    others["the whole without TextMatch", DEPTH] = judged(data, DEPTH, {}, retrievers=SEARCHES)
+    others["the whole and multilingual-e5-small", DEPTH] = judged(data, DEPTH, {}, retrievers=(*SOURCES, E5))
+    others["the whole and a cross-encoder, our own", DEPTH] = judged(data, DEPTH, {}, reranker=sl.CrossEncoder())
     for (name, depth), other in others.items():
         for metric, step in {"recall@50": RANKED, "f2": CUT}.items():
             each = other["steps"][step][metric]
-            more = interval(each) | {"split": f"{FOLDS} folds, depth {depth}", "topics": len(each)}
+            more = _result.interval(each) | {"split": f"{FOLDS} folds, depth {depth}", "topics": len(each)}
             if depth == DEPTH:  # what a source less, or more, does by topic
-                gain = each - whole["steps"][step][metric]
-                more |= {"gain": float(gain.mean()), "gain_over": "over the whole"}
-                more |= {f"gain_{end}": value for end, value in interval(gain).items()}
+                more |= _result.gained(each - whole["steps"][step][metric]) | {"gain_over": "over the whole"}
             rows.append(_result.row("le_channels", name, version, metric, float(each.mean()), **more))
     rows.append(_result.row("le_channels", "the whole", version, "seconds", whole["seconds"], rules=whole["rules"]))
     figures = {
@@ -84,10 +79,11 @@ def main() -> None:
     _result.write("match-channels", figures, rows)
 
 
-def judged(
-    data: sl.Dataset, depth: int, steps: dict[str, tuple[Any, ...]], sources: tuple[Any, ...] = SOURCES
-) -> dict[str, Any]:
-    """The figures of every topic for the steps, the ranker and the cut; and the seconds of the whole alone."""
+def judged(data: sl.Dataset, depth: int, steps: dict[str, tuple[Any, ...]], **changed: Any) -> dict[str, Any]:
+    """The figures of every topic for the steps, the ranker and the cut; and the seconds of the whole alone.
+
+    `changed` are parts of the whole that are others.
+    """
     lists: dict[str, list[pl.DataFrame]] = {}
     truths, seconds, rules = [], 0.0, []
     for number, fold in enumerate(sl.k_fold(data, FOLDS, by=sl.Tree(depth=depth), keep_items=True), 1):
@@ -98,7 +94,7 @@ def judged(
             alone = sl.Pipeline(retrievers=those, candidates=RECIPE.candidates, filter_seen=False).fit(fold.train)
             lists.setdefault(name, []).append(alone.recommend(users, K))
         started = time.perf_counter()
-        recipe = RECIPE.model_copy(update={"folds": sl.Folds(by=sl.Tree(depth=depth)), "retrievers": sources})
+        recipe = RECIPE.model_copy(update={"folds": sl.Folds(by=sl.Tree(depth=depth)), **changed})
         fitted = recipe.fit(fold.train)
         lists.setdefault(CUT, []).append(fitted.recommend(users, K))
         seconds += time.perf_counter() - started
@@ -109,12 +105,6 @@ def judged(
     order = [*steps, RANKED, CUT]
     told = {name: figures(pl.concat(lists[name]), truth, cut=name == CUT) for name in order}
     return {"steps": told, "seconds": seconds, "rules": rules}
-
-
-def interval(each: np.ndarray) -> dict[str, float]:
-    """1.96 standard errors to either side of the mean."""
-    error = 1.96 * float(each.std(ddof=1)) / np.sqrt(len(each))
-    return {"low": float(each.mean() - error), "high": float(each.mean() + error)}
 
 
 if __name__ == "__main__":

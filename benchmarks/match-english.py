@@ -42,10 +42,9 @@ def main() -> None:
     for name, title in names.items():
         found = told[name]["told"]
         each = np.array(found["recall@50"])
-        more = interval(each) | {"topics": len(each), "commit": told[name]["commit"]}
+        more = _result.interval(each) | {"topics": len(each), "commit": told[name]["commit"]}
         if name == "tuned":
-            gain = each - np.array(told["frozen"]["told"]["recall@50"])
-            more |= {"gain": float(gain.mean())} | {f"gain_{end}": value for end, value in interval(gain).items()}
+            more |= _result.gained(each - np.array(told["frozen"]["told"]["recall@50"]))
         rows.append(_result.row("le_channels, English", title, version, "recall@50", float(each.mean()), **more))
         others = {"seconds": found["seconds"]}
         if name == "tuned":
@@ -56,10 +55,9 @@ def main() -> None:
     for name, title in wholes.items():
         found = told[name]["told"]
         each = np.array(found["f2"])
-        more = interval(each) | {"topics": len(each), "commit": told[name]["commit"]}
+        more = _result.interval(each) | {"topics": len(each), "commit": told[name]["commit"]}
         if name != "none":
-            gain = each - np.array(told["none"]["told"]["f2"])
-            more |= {"gain": float(gain.mean())} | {f"gain_{end}": value for end, value in interval(gain).items()}
+            more |= _result.gained(each - np.array(told["none"]["told"]["f2"]))
         rows.append(_result.row("le_channels, English", title, version, "f2", float(each.mean()), **more))
         others = {"seconds": found["seconds"]}
         for kind in ("by the score", "by both") if name != "none" else ():
@@ -71,12 +69,6 @@ def main() -> None:
         for metric, value in found.items():
             rows.append(_result.row("texts of 64 tokens, batches of 64", title, version, metric, value))
     _result.write("match-english", {f"{row['model']}: {row['metric']}": row["value"] for row in rows}, rows)
-
-
-def interval(each: np.ndarray) -> dict[str, float]:
-    """1.96 standard errors to either side of the mean."""
-    error = 1.96 * float(each.std(ddof=1)) / np.sqrt(len(each))
-    return {"low": float(each.mean() - error), "high": float(each.mean() + error)}
 
 
 if __name__ == "__main__":

@@ -65,12 +65,11 @@ def main() -> None:
             hits = places(fitted, data, asked, passages, into)
             for k in (1, 10):
                 each = (hits < k).astype(float)
-                error = 1.96 * float(each.std()) / np.sqrt(len(each))
-                more = {"split": split, "low": each.mean() - error, "high": each.mean() + error, "questions": len(each)}
+                more = {"split": split, "questions": len(each)} | _result.interval(each)
                 if name == UNTRAINED:
                     before[f"{split} {k}"] = each
                 if name == TUNED:
-                    more |= gained(each - before[f"{split} {k}"])
+                    more |= _result.gained(each - before[f"{split} {k}"])
                 rows.append(_result.row("xquad", name, version, f"recall@{k}", float(each.mean()), **more))
             print(name, split, [float((hits < k).mean()) for k in (1, 10)], file=sys.stderr, flush=True)
     figures = {f"{row['model']}: {row['split']}: {row['metric']}": row["value"] for row in rows}
@@ -93,12 +92,6 @@ def models() -> dict[str, Any]:
             training=sl.Training(**PLAN),
         ),
     }
-
-
-def gained(each: np.ndarray) -> dict[str, float]:
-    """The mean gain, and 1.96 standard errors to either side of it."""
-    error = 1.96 * float(each.std()) / np.sqrt(len(each))
-    return {"gain": float(each.mean()), "gain_low": float(each.mean() - error), "gain_high": float(each.mean() + error)}
 
 
 def tables() -> tuple[pl.DataFrame, pl.DataFrame]:
