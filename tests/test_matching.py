@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import shortlist as sl
-from shortlist import experiment
+from shortlist import experiment, pipeline
 from shortlist.config import parse
 from shortlist.errors import ConfigError
 from shortlist.pipeline import FittedPipeline
@@ -78,7 +78,9 @@ def test_a_new_topic_is_answered_after_loading(fitted: FittedPipeline, split: sl
     assert loaded.recommend(["new"], 5).is_empty()
 
 
-def test_the_best_are_read_again_before_lists_end(split: sl.Split, tmp_path: Path) -> None:
+def test_the_best_are_read_again_before_lists_end(
+    split: sl.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     encoder = sl.NGrams(factors=16, buckets=4096)
     recipe = RECIPE.model_copy(update={"reranker": sl.CrossEncoder(encoder=encoder, best=10)})
     fitted = recipe.fit(split.train, seed=1)
@@ -98,6 +100,10 @@ def test_the_best_are_read_again_before_lists_end(split: sl.Split, tmp_path: Pat
     twin = known.select(pl.lit("new").alias("user_id"), "parent_id", "title", "language")
     assert not loaded.with_users(twin).recommend(["new"], 5).is_empty()
     assert recipe.fit(split.train, seed=1).recommend(users, 40).equals(lists)
+    odd = recipe.model_copy(update={"reranker": sl.CrossEncoder(users=sl.Text(columns=("nothing",)))})
+    monkeypatch.setattr(pipeline, "_learnt_from", None)  # it is told before anything is learnt
+    with pytest.raises(sl.ColumnError, match="no column 'nothing'"):
+        odd.fit(split.train)
     with pytest.raises(ValueError, match="a reranker is fitted to what a ranker says"):
         sl.Pipeline(retrievers=RECIPE.retrievers, reranker=sl.CrossEncoder())
     written = parse(sl.Pipeline, recipe.model_dump())

@@ -100,6 +100,8 @@ class Pipeline(Config):
         seeds = Seeds(seed)
         recipe = _decided(self, data)
         ranker = reranker = cut = None
+        if self.reranker is not None:
+            self.reranker.check(data)
         if self.ranker is not None:
             lessons = list(_learnt_from(recipe, data, seeds))
             with step("fit the ranker"):

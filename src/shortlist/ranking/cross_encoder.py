@@ -58,6 +58,11 @@ class CrossEncoder(Config):
             raise ValueError("training is named, and the encoder is taken as it is: name fine_tune = true")
         return self
 
+    def check(self, data: Dataset) -> None:
+        """Raises what `fit` would raise of tables and encoders, before a ranker is fitted for it."""
+        self._settled(data)
+        pair_encoders.opened(self.encoder)
+
     def fit(self, data: Dataset, scored: pl.DataFrame, seeds: Seeds) -> "tuple[FittedCrossEncoder, pl.DataFrame]":
         """Learn from `scored` (`list`, `user`, `item`, `hit`, `score`), lists that the ranker has not learnt from.
 

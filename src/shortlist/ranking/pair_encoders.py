@@ -72,6 +72,7 @@ def opened(recipe: NGrams | Pretrained) -> OpenedForPairs:
     """What reads pairs. A folder that holds no transformer, or whose transformer knows nothing of pairs and is not to
     learn it, raises `ConfigError`; without torch or transformers, where they are needed, `MissingExtraError`.
     """
+    torch_for("a cross-encoder")
     return OpenedTermPairs(recipe) if isinstance(recipe, NGrams) else OpenedTokenPairs(recipe, Path(recipe.folder))
 
 
