@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from shortlist.models.neural_ratings import NeuralRatings
     from shortlist.models.next import Next
     from shortlist.models.popular import Popular
+    from shortlist.models.pretrained import Pretrained
     from shortlist.models.repurchase import Repurchase
     from shortlist.models.same_attribute import SameAttribute
     from shortlist.models.svdpp import SVDpp
-    from shortlist.models.text_encoders import NGrams, Pretrained
+    from shortlist.models.text_encoders import NGrams
     from shortlist.models.text_match import TextMatch
     from shortlist.models.text_search import TextSearch
     from shortlist.models.user_knn import UserKNN
@@ -195,7 +196,7 @@ _HOMES = {
     "Tree": "dataset.folds",
     "Text": "dataset.texts",
     "NGrams": "models.text_encoders",
-    "Pretrained": "models.text_encoders",
+    "Pretrained": "models.pretrained",
     "TextMatch": "models.text_match",
     "TextSearch": "models.text_search",
     "MatchFeatures": "ranking.match_features",

@@ -14,9 +14,10 @@ from shortlist.config import parse
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.texts import Text
 from shortlist.errors import ColumnError, ConfigError
+from shortlist.models.pretrained import Pretrained
 from shortlist.models.relatives import AT_MOST, FittedRelatives, relatives_of
 from shortlist.models.retrieval import Request
-from shortlist.models.text_encoders import NGrams, Pretrained
+from shortlist.models.text_encoders import NGrams
 from shortlist.models.text_match import FittedTextMatch, TextMatch
 from shortlist.nn.texts import WithRelatives
 from shortlist.pipeline import Pipeline

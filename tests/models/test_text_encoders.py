@@ -12,7 +12,9 @@ from encoders import tiny
 from shortlist import store
 from shortlist.errors import ConfigError
 from shortlist.models import KINDS
-from shortlist.models.text_encoders import NGrams, Pretrained, joined
+from shortlist.models.between_texts import joined
+from shortlist.models.pretrained import Pretrained
+from shortlist.models.text_encoders import NGrams
 from shortlist.models.text_match import FittedTextMatch, TextMatch
 from shortlist.tables import samples
 

@@ -12,7 +12,8 @@ import torch
 import shortlist as sl
 from encoders import tiny
 from shortlist.dataset.dataset import Dataset
-from shortlist.models.text_encoders import NGrams, Pretrained
+from shortlist.models.pretrained import Pretrained
+from shortlist.models.text_encoders import NGrams
 from shortlist.nn.pairs import TermPairs
 from shortlist.ranking import logistic, pair_encoders
 from shortlist.ranking.cross_encoder import CrossEncoder, FittedCrossEncoder

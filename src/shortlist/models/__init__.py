@@ -17,10 +17,11 @@ from shortlist.models.item_to_item import FittedItemToItem
 from shortlist.models.matrix_factorization import FittedMatrixFactorization, MatrixFactorization
 from shortlist.models.next import FittedNext, Next
 from shortlist.models.popular import FittedPopular, Popular
+from shortlist.models.pretrained import FittedPretrained, Pretrained
 from shortlist.models.relatives import FittedRelatives
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
-from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Pretrained
+from shortlist.models.text_encoders import FittedNGrams, NGrams
 from shortlist.models.text_match import FittedTextMatch, TextMatch
 from shortlist.models.text_search import FittedTextSearch, TextSearch
 from shortlist.models.user_knn import FittedUserKNN, UserKNN

@@ -81,3 +81,10 @@ class Sides:
     items: pl.DataFrame
     above_users: pl.DataFrame
     above_items: pl.DataFrame
+
+
+def joined(fields: Fields) -> pl.Series:
+    """Each text in one: what its fields say, one after the other."""
+    columns = {str(place): texts.fill_null("").str.strip_chars() for place, (texts, _) in enumerate(fields)}
+    table = pl.DataFrame(columns).with_columns(pl.all().replace("", None))
+    return table.select(pl.concat_str(pl.all(), separator=". ", ignore_nulls=True)).to_series()

@@ -31,9 +31,10 @@ from shortlist.errors import ColumnError, ConfigError
 from shortlist.models.between_texts import BetweenTexts
 from shortlist.models.factors import most_alike, nearest_items, vectors_of
 from shortlist.models.networks import NOTHING, trained
+from shortlist.models.pretrained import Pretrained
 from shortlist.models.relatives import AT_MOST, FittedRelatives, Relation, relatives_of
 from shortlist.models.retrieval import Request
-from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Opened, Pretrained, Rows
+from shortlist.models.text_encoders import FittedEncoder, NGrams, Opened, Rows
 from shortlist.seeds import Seeds
 from shortlist.training.memory import Needs
 from shortlist.training.plan import Training
@@ -144,7 +145,7 @@ class FittedTextMatch:
     """
 
     recipe: TextMatch
-    encoder: FittedNGrams | FittedPretrained
+    encoder: FittedEncoder
     user_factors: np.ndarray
     item_factors: np.ndarray
     user_kinds: np.ndarray

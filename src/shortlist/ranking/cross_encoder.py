@@ -25,8 +25,10 @@ from shortlist.dataset.attributes import table_of
 from shortlist.dataset.dataset import Dataset
 from shortlist.dataset.texts import Text
 from shortlist.errors import ConfigError
+from shortlist.models.between_texts import joined
 from shortlist.models.networks import trained
-from shortlist.models.text_encoders import NGrams, Pretrained, joined
+from shortlist.models.pretrained import Pretrained
+from shortlist.models.text_encoders import NGrams
 from shortlist.progress import step
 from shortlist.ranking import logistic, pair_encoders
 from shortlist.ranking.pair_encoders import FittedForPairs, FittedTermPairs, FittedTokenPairs, OpenedForPairs

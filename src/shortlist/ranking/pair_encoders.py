@@ -21,7 +21,8 @@ import polars as pl
 from scipy import sparse
 
 from shortlist.errors import ConfigError, MissingExtraError
-from shortlist.models.text_encoders import Bags, NGrams, Pretrained, Rows, Tokens, files_of, packed, unpacked
+from shortlist.models.pretrained import Pretrained, Tokens, files_of, packed, unpacked
+from shortlist.models.text_encoders import Bags, NGrams, Rows
 from shortlist.training.plan import Training, torch_for
 
 if TYPE_CHECKING:

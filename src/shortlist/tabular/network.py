@@ -18,7 +18,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from shortlist.config import Config
 from shortlist.models.networks import beside, trained
-from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Opened, Pretrained
+from shortlist.models.pretrained import Pretrained
+from shortlist.models.text_encoders import FittedEncoder, NGrams, Opened
 from shortlist.progress import step
 from shortlist.seeds import Seeds
 from shortlist.tabular.category_means import placed
@@ -185,7 +186,7 @@ class FittedTabularNetwork:
     columns: Columns
     known: Mapping[str, pl.DataFrame]
     scale: Scale
-    encoder: FittedNGrams | FittedPretrained | None
+    encoder: FittedEncoder | None
     categories: tuple[np.ndarray, ...]
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray, ...]

@@ -6,7 +6,8 @@ from typing import Any
 
 from shortlist import store
 from shortlist.errors import StoreError
-from shortlist.models.text_encoders import FittedNGrams, FittedPretrained, NGrams, Pretrained
+from shortlist.models.pretrained import FittedPretrained, Pretrained
+from shortlist.models.text_encoders import FittedNGrams, NGrams
 from shortlist.tabular.category_means import CategoryMeans
 from shortlist.tabular.columns import Columns
 from shortlist.tabular.features import Features
