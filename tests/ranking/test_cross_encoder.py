@@ -181,6 +181,16 @@ def test_lists_without_hits_teach_nothing(world: tuple[Dataset, pl.DataFrame]) -
         CrossEncoder(encoder=OURS).fit(data, scored.with_columns(hit=pl.lit(0)), Seeds(1))
 
 
+def test_each_training_is_kept_in_a_part_of_the_folder(
+    world: tuple[Dataset, pl.DataFrame], fitted: tuple[FittedCrossEncoder, pl.DataFrame], tmp_path: Path
+) -> None:
+    kept = fitted[0].recipe.model_copy(update={"training": PLAN.model_copy(update={"folder": str(tmp_path)})})
+    assert kept.fit(*world, Seeds(3))[1].equals(fitted[1])
+    assert {place.name for place in tmp_path.iterdir()} == {"part-1", "part-2", "whole"}
+    again = kept.fit(*world, Seeds(3))[1]  # what is ended is not trained again
+    assert again.equals(fitted[1])
+
+
 def test_later_texts_are_read_as_those_that_were_there(fitted: tuple[FittedCrossEncoder, pl.DataFrame]) -> None:
     model = fitted[0]
     longer = model.with_users(pl.DataFrame({"user_id": [999], "title": ["ivory jungle apple"]}))

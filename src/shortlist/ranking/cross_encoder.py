@@ -78,14 +78,15 @@ class CrossEncoder(Config):
         some = scored.filter("read")
         first, second = texts.of(some["user"], some["item"])
         numbers = some["list"].rank("dense").to_numpy() % PARTS
-        odds_N = np.zeros(some.height)
+        hit_N, odds_N = some["hit"].to_numpy(), np.zeros(some.height)
         for part in range(PARTS if encoder.learns else 0):
             learnt, told = np.flatnonzero(numbers != part), np.flatnonzero(numbers == part)
             with step(f"fit what reads the best again, part {part + 1} of {PARTS}"):
-                kept = _taught(recipe, encoder, first[learnt], second[learnt], some["hit"].to_numpy()[learnt], seeds)
+                pairs = first[learnt], second[learnt], hit_N[learnt]
+                kept = _taught(recipe, encoder, *pairs, seeds, f"part-{part + 1}")
                 odds_N[told] = kept.log_odds(first[told], second[told])
         with step("fit what reads the best again"):
-            kept = _taught(recipe, encoder, first, second, some["hit"].to_numpy(), seeds)
+            kept = _taught(recipe, encoder, first, second, hit_N, seeds, "whole")
             if not encoder.learns:
                 odds_N = kept.log_odds(first, second)
         return _weighed(recipe, texts, kept, scored, odds_N)
@@ -185,39 +186,45 @@ def _read_again(lists: pl.Series, scores: pl.Series, best: int) -> pl.Series:
 
 
 def _taught(
-    recipe: CrossEncoder, encoder: OpenedForPairs, first: pl.Series, second: pl.Series, hits: np.ndarray, seeds: Seeds
+    recipe: CrossEncoder,
+    encoder: OpenedForPairs,
+    first: pl.Series,
+    second: pl.Series,
+    hit_N: np.ndarray,
+    seeds: Seeds,
+    part: str,
 ) -> FittedForPairs:
-    """The encoder after it learnt from pairs."""
+    """The encoder after it learnt from pairs; `part` tells this training from the others."""
     rows = encoder.read(first, second)
     net = encoder.network(rows, seeds.number("start of the cross-encoder"))
-    if encoder.learns:
-        import torch
-        from torch.nn import functional
+    if not encoder.learns:
+        return encoder.fitted(net)
+    import torch
+    from torch.nn import functional
 
-        from shortlist.training.batches import Batches
+    from shortlist.training.batches import Batches
 
-        if not 0 < hits.sum() < len(hits):
-            raise ConfigError(
-                f"what reads candidates again needs hits and misses to learn from; of {len(hits)} that the ranker took "
-                f"for the best {int(hits.sum())} are hits: leave it out, or give it more lists"
-            )
-        hit_N = torch.from_numpy(hits.astype(np.float32))
-        training = recipe.training or encoder.plan
-        batches = Batches(
-            len(hits),
-            training.batch_of(len(hits)),
-            seeds.number("order of the cross-encoder"),
-            lambda some, _: (*rows.tensors(some.numpy()), hit_N[some]),
+    if not 0 < hit_N.sum() < len(hit_N):
+        raise ConfigError(
+            f"what reads candidates again needs hits and misses to learn from; of {len(hit_N)} that the ranker took "
+            f"for the best {int(hit_N.sum())} are hits: leave it out, or give it more lists"
         )
+    training = (recipe.training or encoder.plan).in_part(part)
+    count, order, told_N = (
+        len(hit_N),
+        seeds.number("order of the cross-encoder"),
+        torch.tensor(hit_N, dtype=torch.float32),
+    )
+    batches = Batches(
+        count, training.batch_of(count), order, lambda some, _: (*rows.tensors(some.numpy()), told_N[some])
+    )
 
-        def loss(net: Any, batch: Any) -> Any:
-            *texts, hit_B = batch
-            return functional.binary_cross_entropy_with_logits(net(*texts), hit_B)
+    def loss(net: Any, batch: Any) -> Any:
+        *texts, hit_B = batch
+        return functional.binary_cross_entropy_with_logits(net(*texts), hit_B)
 
-        arrays = (*rows.arrays, hits)
-        trained(recipe, training, net.train(), loss, batches, width=encoder.numbers, arrays=arrays)
-    fitted: FittedForPairs = encoder.fitted(net.eval())
-    return fitted
+    trained(recipe, training, net.train(), loss, batches, width=encoder.numbers, arrays=(*rows.arrays, hit_N))
+    return encoder.fitted(net.eval())
 
 
 def _weighed(
