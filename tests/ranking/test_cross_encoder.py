@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from shortlist.dataset.dataset import Dataset
 from shortlist.models.pretrained import Pretrained
 from shortlist.models.text_encoders import NGrams
 from shortlist.nn.pairs import TermPairs
-from shortlist.ranking import logistic, pair_encoders
+from shortlist.ranking import cross_encoder, logistic, pair_encoders
 from shortlist.ranking.cross_encoder import CrossEncoder, FittedCrossEncoder
 from shortlist.seeds import Seeds
 from shortlist.training.plan import Training
@@ -43,7 +44,7 @@ def world() -> tuple[Dataset, pl.DataFrame]:
     scored = pl.DataFrame(drawn, schema={"user": pl.Int32, "item": pl.Int32}, orient="row")
     hit = (theme_U[scored["user"]] == theme_I[scored["item"]]).astype(int)
     lean = random.normal(size=scored.height) + 0.7 * hit
-    scored = scored.with_columns(hit=hit, score=lean, list=pl.col("user").cast(pl.Int64))
+    scored = scored.with_columns(hit=hit, score=lean, list=pl.col("user").cast(pl.Int64), part=pl.col("user") % 3)
     return Dataset.read(pl.DataFrame({"user_id": range(160), "item_id": np.arange(160) % 60}), items, users), scored
 
 
@@ -63,6 +64,27 @@ def test_what_only_both_texts_tell_is_learnt(
     # What a list scores that nothing was learnt from is what it is likely to be: chances come to the hits.
     chance = logistic.probability(scored["score"].to_numpy())
     assert chance.mean() == pytest.approx(scored["hit"].mean(), abs=0.02)
+
+
+def test_what_is_weighed_was_told_by_who_had_not_learnt_it(
+    world: tuple[Dataset, pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, scored = world
+    told: list[np.ndarray] = []
+    weighed = cross_encoder._weighed
+
+    def seen(*given: Any) -> Any:
+        told.append(given[-1])
+        return weighed(*given)
+
+    monkeypatch.setattr(cross_encoder, "_weighed", seen)
+    recipe = CrossEncoder(encoder=OURS, best=12, training=PLAN)
+    recipe.fit(data, scored, Seeds(3))
+    even = pl.col("part") % 2 == 0
+    recipe.fit(data, scored.with_columns(hit=pl.when(even).then(1 - pl.col("hit")).otherwise("hit")), Seeds(3))
+    of_even = scored.select(even).to_series().to_numpy()
+    assert told[0][of_even] == pytest.approx(told[1][of_even], abs=1e-6)
+    assert np.abs(told[0][~of_even] - told[1][~of_even]).mean() > 0.1
 
 
 def test_only_the_best_are_read_again_and_all_compare(

@@ -36,7 +36,7 @@ from shortlist.seeds import Seeds
 from shortlist.training.plan import Training
 
 PARTS = 2
-"""Parts of the lists; each is told by an encoder that learnt from the others, so that both opinions can be weighed."""
+"""Parts of the lists, those of a lesson in one; what is weighed is told by encoders that learnt from the other part."""
 
 
 class CrossEncoder(Config):
@@ -66,18 +66,19 @@ class CrossEncoder(Config):
         pair_encoders.opened(self.encoder)
 
     def fit(self, data: Dataset, scored: pl.DataFrame, seeds: Seeds) -> "tuple[FittedCrossEncoder, pl.DataFrame]":
-        """Learn from `scored` (`list`, `user`, `item`, `hit`, `score`), lists that the ranker has not learnt from.
+        """Learn from `scored` (`part`, `list`, `user`, `item`, `hit`, `score`), lists that the ranker did not know.
 
-        Gives the fitted one, and `scored` with a `score` as it would be for a list that nothing was learnt from. Tables
-        without a text, and columns that they lack, raise `ColumnError`; lists of which some parts have no hits or no
-        misses `ConfigError`; for the encoders see `pair_encoders.opened`.
+        Lists of one `part` (a whole number) may know of each other, those of different parts do not. Gives the fitted
+        one, and `scored` with a `score` as it would be for a list that nothing was learnt from. Tables without a text,
+        and columns that they lack, raise `ColumnError`; lists of which some have no hits or no misses `ConfigError`;
+        for the encoders see `pair_encoders.opened`.
         """
         recipe, texts = self._settled(data)
         encoder = pair_encoders.opened(self.encoder)
         scored = scored.with_columns(read=_read_again(scored["list"], scored["score"], self.best))
         some = scored.filter("read")
         first, second = texts.of(some["user"], some["item"])
-        numbers = some["list"].rank("dense").to_numpy() % PARTS
+        numbers = some["part"].to_numpy() % PARTS
         hit_N, odds_N = some["hit"].to_numpy(), np.zeros(some.height)
         for part in range(PARTS if encoder.learns else 0):
             learnt, told = np.flatnonzero(numbers != part), np.flatnonzero(numbers == part)

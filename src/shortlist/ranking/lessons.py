@@ -80,8 +80,8 @@ def by_fold(data: Dataset, folds: Folds, seed: int) -> Iterator[Part]:
 
 
 def out_of_fold(ranker: LambdaMART, lessons: list[Lesson], seeds: Seeds) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Every lesson's lists (`list`, `user`, `item`, `hit`, `score`) in the scores of a ranker that learnt from the
-    others alone, and how many hits each wants.
+    """Every lesson's lists (`list`, `user`, `item`, `hit`, `score`; `part` is the place of the lesson) in the scores of
+    a ranker that learnt from the others alone, and how many hits each wants.
     """
     scored = []
     for place, lesson in enumerate(lessons):
@@ -89,5 +89,6 @@ def out_of_fold(ranker: LambdaMART, lessons: list[Lesson], seeds: Seeds) -> tupl
         if lesson.judged is None or not others:
             raise ConfigError("what follows a ranker is learnt from lists that it does not know: it takes 2 slices")
         scores = ranker.fit(pl.concat(others), seeds=seeds).score(lesson.judged)
-        scored.append(lesson.judged.select("list", "user", "item", "hit", score=pl.Series(scores)))
+        told = lesson.judged.select(pl.lit(place).alias("part"), "list", "user", "item", "hit")
+        scored.append(told.with_columns(score=pl.Series(scores)))
     return pl.concat(scored), pl.concat([lesson.wanted for lesson in lessons])

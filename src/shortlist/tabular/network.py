@@ -160,14 +160,14 @@ class TabularNetwork(Config):
             left = np.concatenate([(net(*row) - target_B).cpu().numpy() for target_B, *row in parts])
             return {"loss": float(np.mean(left**2)), "rmse": float(np.sqrt(np.mean(left**2)))}
 
-        size = rows_a_batch = training.batch_of(len(learnt))
-        lengths = None
-        if encoder is not None and isinstance(self.encoder, Pretrained):
-            # Texts of about one length stand together: little is padded. So many rows on average.
-            lengths = np.maximum(read.texts.lengths[learnt], 1)
-            size = int(size * lengths.mean())
-        order = seeds.number("order")
-        batches = Batches(len(learnt), size, order, lambda rows, _: batch(learnt[rows.numpy()]), lengths=lengths)
+        def made(rows: Any, _: Any) -> tuple[Any, ...]:
+            return batch(learnt[rows.numpy()])
+
+        rows_a_batch, order = training.batch_of(len(learnt)), seeds.number("order")
+        if encoder is not None and isinstance(self.encoder, Pretrained):  # little is padded
+            batches = Batches.of_like_length(rows_a_batch, order, made, read.texts.lengths[learnt])
+        else:
+            batches = Batches(len(learnt), rows_a_batch, order, made)
         width = sum(self.layers) + read.number_ND.shape[1] + (encoder.numbers if encoder is not None else 0)
         arrays = (target_N, read.number_ND, read.code_NC, *(read.texts.arrays if read.texts is not None else ()))
         judges = judge if training.patience is not None else None

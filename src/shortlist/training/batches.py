@@ -39,6 +39,12 @@ class Batches:
         self.size = size if lengths is None else max(size, int(lengths.max()))
         self._epoch, self._done = 0, 0
 
+    @classmethod
+    def of_like_length(cls, rows: int, seed: int, make: Maker, lengths: np.ndarray) -> "Batches":
+        """Rows of about one length stand together, `rows` of them in a batch on average."""
+        lengths = np.maximum(lengths, 1)
+        return cls(len(lengths), int(rows * lengths.mean()), seed, make, lengths)
+
     def __len__(self) -> int:
         """Batches of an epoch."""
         if self.lengths is None:
