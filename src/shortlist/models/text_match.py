@@ -4,7 +4,7 @@ score(u, i) = x(u) · x(i), x(t) the vector of length one that the encoder makes
 that belongs to a user from those of the other pairs of a batch, and from some of the same kind that are drawn, at
 random or among those that it took for the nearest before a round (InfoNCE, with a margin where one is wanted).
 Batches are of one kind, a language say, and what else belongs to a user is not held a miss. Users and items share the
-encoder.
+encoder. A user's vector may be that of its text beside those of its relatives in a tree: see `relatives`.
 
 Source: the other pairs as misses: Henderson et al., "Efficient Natural Language Response Suggestion", 2017; the nearest
 wrong ones: Xiong et al., "Approximate Nearest Neighbor Negative Contrastive Learning", ICLR 2021 (there they are looked
@@ -98,9 +98,9 @@ class TextMatch(BetweenTexts):
     def fit(self, data: Dataset) -> "FittedTextMatch":
         """Train. Users and items without a text, and unknown ones, get nothing and are never answered.
 
-        Without events, and of an encoder that does not learn, the start is all there is. Tables without a text, and
-        columns that they lack, raise `ColumnError`; a folder that holds no encoder `ConfigError`; without torch or
-        sentence-transformers, where an encoder needs them, `MissingExtraError`.
+        Without events, and of an encoder that does not learn, the start is all there is. Tables without a text, columns
+        that they lack, and relatives without a tree raise `ColumnError`; a folder that holds no encoder `ConfigError`;
+        without torch or sentence-transformers, where an encoder needs them, `MissingExtraError`.
         """
         recipe, sides = self.settled(data)
         if self.relatives and recipe.users.parent is None:

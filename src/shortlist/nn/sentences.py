@@ -36,8 +36,8 @@ class ByLength(nn.Module):
         self._config = getattr(transformer, "config", None)
         self._tokens, self._at_once, self._recompute = tokens, at_once, recompute
         if recompute == "layers" and transformer is not None:
-            again = getattr(transformer, "activation_checkpointing_enable", transformer.gradient_checkpointing_enable)
-            again({"use_reentrant": False})
+            again = getattr(transformer, "activation_checkpointing_enable", None)
+            (again or transformer.gradient_checkpointing_enable)({"use_reentrant": False})
 
     @property
     def weights(self) -> int:
