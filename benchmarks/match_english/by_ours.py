@@ -1,7 +1,7 @@
 """What match-english measures, a process of its own each.
 
 python by_ours.py recall search|frozen|tuned FOLDER
-python by_ours.py whole none|ours|minilm FOLDER
+python by_ours.py whole none|ours FOLDER
 python by_ours.py memory nothing|layers|texts FOLDER
 """
 
@@ -57,10 +57,9 @@ def recall(name: str, folder: str) -> dict[str, Any]:
     return told | {"seconds": time.perf_counter() - started}
 
 
-def whole(name: str, folder: str) -> dict[str, Any]:
+def whole(name: str, _: str) -> dict[str, Any]:
     """F2 of every topic by the whole, in one order, with what reads the best again; and what that is worth."""
-    minilm = sl.Pretrained(folder=folder, fine_tune=True)
-    rerankers = {"none": None, "ours": sl.CrossEncoder(), "minilm": sl.CrossEncoder(encoder=minilm)}
+    rerankers = {"none": None, "ours": sl.CrossEncoder()}
     told: dict[str, Any] = {"f2": [], "losses": []}
     started = time.perf_counter()
     for fold in sl.k_fold(english(), FOLDS, by=sl.Tree(depth=2), keep_items=True):
