@@ -12,13 +12,13 @@ from shortlist.models.bpr import BPR, FittedBPR
 from shortlist.models.covisit import CoVisit, FittedCoVisit
 from shortlist.models.ease import EASE
 from shortlist.models.graph_filter import GraphFilter
+from shortlist.models.heads import FittedHeads
 from shortlist.models.item_knn import ItemKNN
 from shortlist.models.item_to_item import FittedItemToItem
 from shortlist.models.matrix_factorization import FittedMatrixFactorization, MatrixFactorization
 from shortlist.models.next import FittedNext, Next
 from shortlist.models.popular import FittedPopular, Popular
 from shortlist.models.pretrained import FittedPretrained, Pretrained
-from shortlist.models.relatives import FittedRelatives
 from shortlist.models.repurchase import FittedRepurchase, Repurchase
 from shortlist.models.same_attribute import FittedSameAttribute, SameAttribute
 from shortlist.models.text_encoders import FittedNGrams, NGrams
@@ -52,7 +52,7 @@ KINDS: dict[str, type] = {
         *(MatrixFactorization, FittedMatrixFactorization, Next, FittedNext, Vocabulary, Training),
         *(FittedPopular, FittedRepurchase, FittedCoVisit, FittedSameAttribute, FittedUserKNN),
         *(FittedItemToItem, FittedALS, FittedBPR, Text, TextSearch, FittedTextSearch),
-        *(TextMatch, FittedTextMatch, FittedRelatives, NGrams, FittedNGrams, Pretrained, FittedPretrained),
+        *(TextMatch, FittedTextMatch, FittedHeads, NGrams, FittedNGrams, Pretrained, FittedPretrained),
     )
 }
 """Every recipe and fitted model of this room, for the store."""

@@ -4,7 +4,7 @@ score(u, i) = x(u) · x(i), x(t) the vector of length one that the encoder makes
 that belongs to a user from those of the other pairs of a batch, and from some of the same kind that are drawn, at
 random or among those that it took for the nearest before a round (InfoNCE, with a margin where one is wanted).
 Batches are of one kind, a language say, and what else belongs to a user is not held a miss. Users and items share the
-encoder. A user's vector may be that of its text beside those of its relatives in a tree: see `relatives`.
+encoder; a projection of either may follow it, and relatives in a tree may count beside a user: see `heads`.
 
 Source: the other pairs as misses: Henderson et al., "Efficient Natural Language Response Suggestion", 2017; the nearest
 wrong ones: Xiong et al., "Approximate Nearest Neighbor Negative Contrastive Learning", ICLR 2021 (there they are looked
@@ -15,7 +15,6 @@ weight a step; with a transformer: 6 flops for each of its weights and each toke
 Shapes: U users, I items, P pairs, B of a batch, C candidates of a batch, H misses that are near, D numbers of a vector.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -30,18 +29,22 @@ from shortlist.dataset.views import interactions
 from shortlist.errors import ColumnError, ConfigError
 from shortlist.models.between_texts import BetweenTexts
 from shortlist.models.factors import most_alike, nearest_items, vectors_of
+from shortlist.models.heads import AT_MOST, FittedHeads, Relation, relatives_of
 from shortlist.models.networks import NOTHING, trained
 from shortlist.models.pretrained import Pretrained
-from shortlist.models.relatives import AT_MOST, FittedRelatives, Relation, relatives_of
 from shortlist.models.retrieval import Request
-from shortlist.models.text_encoders import FittedEncoder, NGrams, Opened, Rows
+from shortlist.models.text_encoders import PAIR_BYTES, FittedEncoder, NGrams, Opened, Rows
 from shortlist.seeds import Seeds
 from shortlist.training.memory import Needs
-from shortlist.training.plan import Training
+from shortlist.training.plan import Training, torch_for
 
 if TYPE_CHECKING:
     from torch import nn
 
+OF_HEADS = Training(epochs=30, batch_size=512, learning_rate=0.002, weight_decay=0.01, warm_up=0.1, epsilon=1e-8)
+"""How heads are trained on an encoder that does not learn, where no other plan is named."""
+DRAWN = 512
+"""Misses that are drawn for a batch then."""
 NEAR = 30
 """Items among which the misses that are near are drawn for a user."""
 
@@ -59,12 +62,14 @@ class TextMatch(BetweenTexts):
     margin_of: Literal["cosine", "angle"] = "cosine"
     """What the margin is taken off: the cosine, or in radians the angle (ArcFace)."""
     negatives: NonNegativeInt | None = None
-    """Items of the kind that are drawn for a batch, beside those of the other pairs; none named: 512 for n-grams, none
-    for an encoder that somebody trained."""
+    """Items of the kind that are drawn for a batch, beside those of the other pairs; none named: 512 for n-grams and
+    for an encoder that is taken as it is, none for one that is fine-tuned."""
     near: NonNegativeInt = 0
     """Misses of each pair of a batch that are drawn among the user's nearest before a round."""
     rounds: PositiveInt = 1
     """Times that the whole training is gone through, each with the misses that are near by then."""
+    projection: bool = False
+    """Whether vectors of users and of items go through a matrix each, which pairs change; so the encoder need not."""
     relatives: tuple[Relation, ...] = ()
     """Users whose texts count beside a user's own, where users form a tree: parent, siblings, children."""
     training: Training | None = None
@@ -76,24 +81,41 @@ class TextMatch(BetweenTexts):
 
     @model_validator(mode="after")
     def _learns_what_it_is_told(self) -> "TextMatch":
-        told = {name: getattr(self, name) for name in ("training", "negatives", "near", "margin", "relatives")}
+        told = {name: getattr(self, name) for name in ("training", "negatives", "near", "margin")}
         named = [name for name, value in told.items() if value]
         if self.rounds > 1 and not self.near:
             raise ValueError("rounds look for near misses again, and none are asked for: name near, or more epochs")
-        if isinstance(self.encoder, Pretrained) and not self.encoder.fine_tune and named:
-            raise ValueError(f"{named[0]} is for training, and the encoder is taken as it is: name fine_tune = true")
+        frozen = isinstance(self.encoder, Pretrained) and not self.encoder.fine_tune
+        if frozen and not self.has_heads and named:
+            raise ValueError(
+                f"{named[0]} is for training, and the encoder is taken as it is: name fine_tune = true, or projection"
+            )
         return self
+
+    @property
+    def has_heads(self) -> bool:
+        """Whether something that learns stands between the encoder and what is compared."""
+        return self.projection or bool(self.relatives)
 
     def needs(self, _: int, __: int, rows: int) -> Needs:
         """What training will need where there are so many pairs, of texts as long as are looked at, and of all the
         relatives that may count.
         """
         encoder: Opened = self.encoder.opened()
-        if not encoder.learns:
-            raise ConfigError("an encoder that is taken as it is needs no memory to train: name fine_tune=True")
-        needs = encoder.needs(rows, (self.training or encoder.plan).batch_of(rows))
+        if not (encoder.learns or self.has_heads):
+            raise ConfigError(
+                "an encoder that is taken as it is needs no memory to train: name fine_tune=True, or projection=True"
+            )
+        batch = self.plan_with(encoder).batch_of(rows)
+        of_vectors = Needs(0, 2 * encoder.width, rows, PAIR_BYTES, batch)
+        needs = encoder.needs(rows, batch) if encoder.learns else of_vectors
         width = needs.width + needs.width * len(self.relatives) * AT_MOST // 2
-        return replace(needs, width=width, weights=needs.weights + len(self.relatives) * encoder.width**2)
+        heads = (2 * self.projection + len(self.relatives)) * encoder.width**2
+        return replace(needs, width=width, weights=needs.weights + heads)
+
+    def plan_with(self, encoder: Opened) -> Training:
+        """How it is trained: as is named, as suits the encoder, or as suits heads alone."""
+        return self.training or (encoder.plan if encoder.learns else OF_HEADS)
 
     def fit(self, data: Dataset) -> "FittedTextMatch":
         """Train. Users and items without a text, and unknown ones, get nothing and are never answered.
@@ -110,36 +132,63 @@ class TextMatch(BetweenTexts):
         users = encoder.read(recipe.users.of(sides.users, sides.above_users), kinds[0], "user")
         items = encoder.read(recipe.items.of(sides.items, sides.above_items), kinds[1], "item")
         net = encoder.network(items, Seeds(self.seed).number("start"))
+        frozen = None if encoder.learns else (encoder.encoded(net, users), encoder.encoded(net, items))
+        heads = _heads(net if encoder.learns else None, encoder.width, recipe) if self.has_heads else None
         nobody = np.empty((0, sides.users.height, 0), np.int32)
         relative_RUN = relatives_of(sides.above_users, self.relatives) if self.relatives else nobody
-        whole = _beside_relatives(net, encoder.width, self.relatives)
 
         def fitted(recipe: TextMatch, losses: pl.DataFrame) -> FittedTextMatch:
-            user_UD, item_ID, tree = encoder.encoded(net, users), encoder.encoded(net, items), None
-            if self.relatives:
-                tree = FittedRelatives(user_UD, whole.weight.detach().numpy().copy())
-                user_UD = tree.vectors(relative_RUN)
+            user_UD, item_ID = frozen or (encoder.encoded(net, users), encoder.encoded(net, items))
+            kept = None
+            if heads is not None:
+                user, item, relation = (w.detach().numpy().copy() for w in (heads.user, heads.item, heads.relation))
+                kept = FittedHeads(user, item, relation, user_UD if self.relatives else user_UD[:0])
+                user_UD, item_ID = kept.users(user_UD, relative_RUN), kept.items(item_ID)
             above = sides.above_users, sides.above_items
-            return FittedTextMatch(recipe, encoder.fitted(net), user_UD, item_ID, *kinds, *above, tree, losses)
+            return FittedTextMatch(recipe, encoder.fitted(net), user_UD, item_ID, *kinds, *above, kept, losses)
 
         met_UI = _with_texts(interactions(data), users.lengths, items.lengths)
-        if not (encoder.learns and met_UI.nnz):
+        if not ((encoder.learns or heads is not None) and met_UI.nnz):
             return fitted(recipe, NOTHING)
-        drawn = encoder.drawn if self.negatives is None else self.negatives
+        drawn = self.negatives if self.negatives is not None else encoder.drawn if encoder.learns else DRAWN
+        of_users, of_items = (users, items) if frozen is None else (Vectors(frozen[0]), Vectors(frozen[1]))
         paths: list[pl.DataFrame] = []
         for number in range(1, self.rounds + 1):
             near_UH = _near(fitted(recipe, NOTHING), met_UI) if self.near else None
-            pairs = _Pairs(met_UI, users, items, kinds[1], drawn, near_UH, self.near, relative_RUN)
-            recipe, path = _taught(recipe, encoder, whole, pairs, number)
+            pairs = _Pairs(met_UI, of_users, of_items, kinds[1], drawn, near_UH, self.near, relative_RUN)
+            recipe, path = _taught(recipe, encoder, net if heads is None else heads, pairs, number)
             done = paths[-1]["step"][-1] if paths else 0
             paths.append(path.with_columns(pl.col("step") + done))
         return fitted(recipe, pl.concat(paths))
 
 
 @dataclass(frozen=True)
+class Vectors:
+    """Texts as the vectors (float32, N × D) that an encoder made of them, which does not learn."""
+
+    vector_ND: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Whether each text says anything."""
+        return np.asarray(self.vector_ND.any(axis=1), np.int64)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """The vectors."""
+        return (self.vector_ND,)
+
+    def tensors(self, rows: np.ndarray) -> tuple[Any, ...]:
+        """The vectors of these rows."""
+        import torch
+
+        return (torch.from_numpy(self.vector_ND[rows]),)
+
+
+@dataclass(frozen=True)
 class FittedTextMatch:
     """The `encoder`, the vectors of users and items (float32, D numbers each, of length one; zeros for those without a
-    text), of which kind these are, the titles of what later ones may stand under, and how relatives count (`tree`).
+    text), of which kind these are, the titles of what later ones may stand under, and the `heads` if there are any.
 
     `losses` is the path of the loss: see `networks.trained`. The `recipe` names the columns and the rate found.
     """
@@ -152,7 +201,7 @@ class FittedTextMatch:
     item_kinds: np.ndarray
     above_users: pl.DataFrame
     above_items: pl.DataFrame
-    tree: FittedRelatives | None
+    heads: FittedHeads | None
     losses: pl.DataFrame
 
     def retrieve(self, request: Request) -> pl.DataFrame:
@@ -190,20 +239,27 @@ class FittedTextMatch:
 
         They count among each other's relatives, and not among those of the users that were known.
         """
+        parent = self.recipe.users.parent
+        if parent is not None and parent not in told.columns:
+            told = told.with_columns(pl.lit(None).alias(parent))
         above = pl.concat([self.above_users, self.recipe.users.named(told, told["user_id"])])
-        kinds, tree = self.recipe.kinds(told), self.tree
+        kinds, heads = self.recipe.kinds(told), self.heads
         later = self.encoder.encode(self.encoder.read(self.recipe.users.of(told, above), kinds, "user"))
-        if tree is not None:
-            tree = replace(tree, own=np.vstack([tree.own, later]))
-            later = tree.vectors(relatives_of(above, self.recipe.relatives)[:, len(self.user_factors) :])
+        if heads is not None and self.recipe.relatives:
+            heads = replace(heads, own=np.vstack([heads.own, later]))
+            relative_RUN = relatives_of(above, self.recipe.relatives)
+            later = heads.users(heads.own, relative_RUN[:, len(self.user_factors) :])
+        elif heads is not None:
+            later = heads.users(later, np.empty((0, len(later), 0), np.int32))
         kinds, factors = np.concatenate([self.user_kinds, kinds]), np.vstack([self.user_factors, later])
-        return replace(self, user_factors=factors, user_kinds=kinds, above_users=above, tree=tree)
+        return replace(self, user_factors=factors, user_kinds=kinds, above_users=above, heads=heads)
 
     def with_items(self, told: pl.DataFrame) -> "FittedTextMatch":
         """The same where further items follow the known ones, a row of `item_id` and columns each."""
         above = pl.concat([self.above_items, self.recipe.items.named(told, told["item_id"])])
         kinds = self.recipe.kinds(told)
         later = self.encoder.encode(self.encoder.read(self.recipe.items.of(told, above), kinds, "item"))
+        later = later if self.heads is None else self.heads.items(later)
         kinds = np.concatenate([self.item_kinds, kinds])
         return replace(self, item_factors=np.vstack([self.item_factors, later]), item_kinds=kinds, above_items=above)
 
@@ -257,13 +313,12 @@ class _Pairs:
         return shown_V, place[: len(user_B)], place_RBN
 
 
-def _beside_relatives(net: "nn.Module", width: int, relations: Sequence[Relation]) -> Any:
-    """The network with what makes vectors beside relatives around it; itself where none count."""
-    if not relations:
-        return net
-    from shortlist.nn.texts import WithRelatives
+def _heads(net: "nn.Module | None", width: int, recipe: TextMatch) -> Any:
+    """Heads on a network, or on vectors where it does not learn."""
+    torch = torch_for("training a projection")
+    from shortlist.nn.texts import Heads
 
-    return WithRelatives(net, len(relations), width)
+    return Heads(net or torch.nn.Identity(), width, int(recipe.projection), len(recipe.relatives))
 
 
 def _taught(
@@ -273,7 +328,7 @@ def _taught(
     from shortlist.training import losses
     from shortlist.training.batches import Batches
 
-    training = recipe.training or encoder.plan
+    training = recipe.plan_with(encoder)
     kind_P = np.unique(pairs.kind_I[pairs.met_UI.indices], return_inverse=True)[1]
     count, order = len(kind_P), Seeds(recipe.seed).number("order" if number == 1 else f"order of round {number}")
     batches = Batches(count, training.batch_of(count), order, pairs.batch, groups=kind_P)
@@ -282,11 +337,14 @@ def _taught(
         *texts, known_BC, own_B, relative_RBN = batch
         each = len(texts) // 2
         own_VD, item_CD = net(*texts[:each]), net(*texts[each:])
-        user_BD = net.beside(own_VD, own_B, relative_RBN) if recipe.relatives else own_VD[own_B]
+        if recipe.has_heads:
+            user_BD, item_CD = net.users(own_VD, own_B, relative_RBN), net.items(item_CD)
+        else:
+            user_BD = own_VD[own_B]
         return losses.infonce(user_BD, item_CD, known_BC, recipe.temperature, recipe.margin, recipe.margin_of)
 
     arrays = (pairs.met_UI.indptr, pairs.met_UI.indices, *pairs.users.arrays, *pairs.items.arrays, pairs.relative_RUN)
-    width = encoder.numbers + pairs.drawn
+    width = (encoder.numbers if encoder.learns else 2 * encoder.width) + pairs.drawn
     of_round = training if recipe.rounds == 1 else training.in_part(f"round-{number}")
     path, found = trained(recipe, of_round, net.train(), loss, batches, width=width, arrays=arrays)
     training = training.model_copy(update={"learning_rate": found.learning_rate})
