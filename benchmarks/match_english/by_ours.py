@@ -1,6 +1,6 @@
 """What match-english measures, a process of its own each.
 
-python by_ours.py recall search|frozen|tuned FOLDER
+python by_ours.py recall search|frozen|projected|tuned FOLDER
 python by_ours.py whole none|ours FOLDER
 python by_ours.py memory nothing|layers|texts FOLDER
 """
@@ -37,6 +37,7 @@ def recall(name: str, folder: str) -> dict[str, Any]:
     recipes = {
         "search": sl.TextSearch(),
         "frozen": sl.TextMatch(encoder=sl.Pretrained(folder=folder, cache="none")),
+        "projected": sl.TextMatch(encoder=sl.Pretrained(folder=folder), projection=True),
         "tuned": sl.TextMatch(encoder=tuned, training=sl.Training(**PLAN, precision="bf16")),
     }
     told: dict[str, Any] = {"recall@50": [], "first loss": [], "last loss": []}
@@ -48,7 +49,7 @@ def recall(name: str, folder: str) -> dict[str, Any]:
         hits = lists.join(truth.with_columns(hit=1), on=["user_id", "item_id"]).group_by("user_id").agg(hits=pl.len())
         wanted = truth.group_by("user_id").agg(wanted=pl.len()).join(hits, on="user_id", how="left").fill_null(0)
         told["recall@50"] += wanted.sort("user_id").select(pl.col("hits") / pl.col("wanted")).to_series().to_list()
-        if name == "tuned":
+        if name in ("projected", "tuned"):
             (fitted,) = pipeline.retrievers.values()
             losses = fitted.losses["loss"]
             told["first loss"].append(losses[0])
