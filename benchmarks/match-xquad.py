@@ -8,8 +8,8 @@ other articles, among all 240 paragraphs: of those four languages, and of the ei
 shared by all languages (`within=()`), so what is learnt of one may help another of the same script. Across: the
 question in one of the eleven other languages, the paragraph in English. multilingual-e5-small, in four bits
 (`_encoders.py`), is asked as it is; with a projection of its vectors learnt from the same questions of four languages;
-and fine-tuned on them: one epoch in batches of one language, the first 256 tokens of a text. Gains are over it as it is,
-paired by question.
+and fine-tuned on them: one epoch in batches of one language, the first 256 tokens of a text. Gains are over it as it
+is, paired by question.
 
 Intervals: 1.96 standard errors over questions; a question in several languages counts as several.
 """
