@@ -41,8 +41,9 @@ from shortlist.training.plan import Training, torch_for
 if TYPE_CHECKING:
     from torch import nn
 
-OF_HEADS = Training(epochs=30, batch_size=512, learning_rate=0.002, weight_decay=0.01, warm_up=0.1, epsilon=1e-8)
-"""How heads are trained on an encoder that does not learn, where no other plan is named."""
+OF_HEADS = Training(epochs=30, batch_size=512, learning_rate=0.001, weight_decay=10.0, warm_up=0.1, epsilon=1e-8)
+"""How heads are trained on an encoder that does not learn, where no other plan is named. The decay holds them near the
+encoder: where there is little to learn, less is lost (docs/decisions/0009)."""
 DRAWN = 512
 """Misses that are drawn for a batch then."""
 NEAR = 30
