@@ -47,6 +47,13 @@ def test_relatives_are_those_of_the_tree(parents: list[int | None]) -> None:
             assert (mine[len(those[:AT_MOST]) :] == -1).all()
 
 
+def test_a_hundred_thousand_siblings_are_not_paired_with_each_other() -> None:
+    above = pl.DataFrame({"id": range(100_001), "parent": [None, *[0] * 100_000]})
+    found = relatives_of(above, ("siblings",))
+    assert found[0, 50_000].tolist() == [1, 2, 3, 4]
+    assert found[0, 2].tolist() == [1, 3, 4, 5]
+
+
 @pytest.mark.parametrize(("projections", "relations"), [(1, 2), (0, 2), (1, 0)])
 def test_the_network_and_what_is_kept_of_it_say_the_same(projections: int, relations: int) -> None:
     random = np.random.default_rng(3)

@@ -10,12 +10,13 @@ NIPS 2017. Differs: each relation has a matrix of its own; no relatives are draw
 count, in training as afterwards.
 Cost: up to N R texts more are encoded for each user of a batch; 2 D² flops a user, an item and a relation.
 
-Shapes: U users, I items, P projections (0 or 1), R relations, N relatives of a relation at most, D numbers of a vector.
+Shapes: U users, I items, P projections (0 or 1), R relations, N texts, or relatives of a relation at most, D
+numbers of a vector.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -35,7 +36,9 @@ def relatives_of(above: pl.DataFrame, relations: Sequence[Relation]) -> np.ndarr
     numbered = above.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("user"), "id", "parent")
     up = numbered.join(numbered.select(parent="id", relative="user"), on="parent").select("user", "relative")
     children = up.select(user="relative", relative="user")
-    siblings = up.join(children, left_on="relative", right_on="user", suffix="_of_it")
+    # Of many children only so many can count beside one of them.
+    some = children.sort("user", "relative").group_by("user", maintain_order=True).head(AT_MOST + 1)
+    siblings = up.join(some, left_on="relative", right_on="user", suffix="_of_it")
     pairs = {
         "parent": up,
         "children": children,
@@ -47,6 +50,29 @@ def relatives_of(above: pl.DataFrame, relations: Sequence[Relation]) -> np.ndarr
         some = some.filter(pl.col("nth") < AT_MOST)
         found[place, some["user"].to_numpy(), some["nth"].to_numpy()] = some["relative"].to_numpy()
     return found
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Texts as the vectors (float32, N × D) that an encoder made of them, which does not learn."""
+
+    vector_ND: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Whether each text says anything."""
+        return np.asarray(self.vector_ND.any(axis=1), np.int64)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """The vectors."""
+        return (self.vector_ND,)
+
+    def tensors(self, rows: np.ndarray) -> tuple[Any, ...]:
+        """The vectors of these rows."""
+        import torch
+
+        return (torch.from_numpy(self.vector_ND[rows]),)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from shortlist.dataset.views import interactions
 from shortlist.errors import ColumnError, ConfigError
 from shortlist.models.between_texts import BetweenTexts
 from shortlist.models.factors import most_alike, nearest_items, vectors_of
-from shortlist.models.heads import AT_MOST, FittedHeads, Relation, relatives_of
+from shortlist.models.heads import AT_MOST, FittedHeads, Relation, Vectors, relatives_of
 from shortlist.models.networks import NOTHING, trained
 from shortlist.models.pretrained import Pretrained
 from shortlist.models.retrieval import Request
@@ -161,29 +161,6 @@ class TextMatch(BetweenTexts):
             done = paths[-1]["step"][-1] if paths else 0
             paths.append(path.with_columns(pl.col("step") + done))
         return fitted(recipe, pl.concat(paths))
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Texts as the vectors (float32, N × D) that an encoder made of them, which does not learn."""
-
-    vector_ND: np.ndarray
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Whether each text says anything."""
-        return np.asarray(self.vector_ND.any(axis=1), np.int64)
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """The vectors."""
-        return (self.vector_ND,)
-
-    def tensors(self, rows: np.ndarray) -> tuple[Any, ...]:
-        """The vectors of these rows."""
-        import torch
-
-        return (torch.from_numpy(self.vector_ND[rows]),)
 
 
 @dataclass(frozen=True)
