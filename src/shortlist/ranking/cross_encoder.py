@@ -211,14 +211,12 @@ def _taught(
             f"for the best {int(hit_N.sum())} are hits: leave it out, or give it more lists"
         )
     training = (recipe.training or encoder.plan).in_part(part)
-    count, order, told_N = (
-        len(hit_N),
-        seeds.number("order of the cross-encoder"),
-        torch.tensor(hit_N, dtype=torch.float32),
-    )
-    batches = Batches(
-        count, training.batch_of(count), order, lambda some, _: (*rows.tensors(some.numpy()), told_N[some])
-    )
+    told_N, order = torch.tensor(hit_N, dtype=torch.float32), seeds.number("order of the cross-encoder")
+
+    def made(some: Any, _: Any) -> tuple[Any, ...]:
+        return *rows.tensors(some.numpy()), told_N[some]
+
+    batches = Batches(len(hit_N), training.batch_of(len(hit_N)), order, made)
 
     def loss(net: Any, batch: Any) -> Any:
         *texts, hit_B = batch
